@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * custom.h - what tests may ask of, and do to, the customised half of the shim
+ *
+ * Each header in include/linux names its kind at the top, as the kernel's own
+ * userspace tests do (tools/testing/vma):
+ *  stub    rendered to nothing; code under test can rely on no effect of it
+ *  custom  works, and can be observed or made to fail through this file
+ *  dup     means the same as in the kernel
+ *
+ * All of it is process-wide, or of the calling thread where that is said. Any
+ * thread may call any of it at any time.
+ */
+#ifndef COMPAT_CUSTOM_H
+#define COMPAT_CUSTOM_H
+
+#include <stdbool.h>
+
+struct xarray;
+
+/*
+ * Makes the @nth allocation from now fail (1: the next), and with @for_ever all
+ * that follow it; 0 switches that off. Slab objects, kmalloc, kvmalloc, per-CPU
+ * objects and xarray nodes count alike, in the order they are asked for.
+ * Allocations with __GFP_NOFAIL count and do not fail.
+ */
+void compat_fail_alloc(unsigned long nth, bool for_ever);
+/* Allocations asked for since the last compat_fail_alloc, failed ones included. */
+unsigned long compat_alloc_sites_passed(void);
+/* Has an allocation been made to fail since the last compat_fail_alloc? */
+bool compat_fail_happened(void);
+
+/* Allocations that are live now. */
+unsigned long compat_nr_allocated(void);
+
+/* WARN_ONs that have fired (WARN_ON_ONCE: the first time). */
+unsigned long compat_nr_warnings(void);
+
+/* Spinlocks that the calling thread holds; xa_lock is one. */
+unsigned int compat_spinlocks_held(void);
+
+/* Nodes of @xa: what it costs, at 576 bytes each in a 64-bit kernel. O(1). */
+unsigned long xa_nr_nodes(struct xarray *xa);
+
+#endif /* COMPAT_CUSTOM_H */
