@@ -1,0 +1,531 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * dedup.c - find, share and forget contents
+ *
+ * The index is sixteen stripes of chained buckets, keyed by the digest and the
+ * domain. A lookup pins the candidates of equal digest under the stripe lock, and
+ * compares them with no lock held. Whether a content can still be shared is asked
+ * again under the lock when a compare has matched: between the two its last sharer
+ * may have gone.
+ */
+#include <linux/bug.h>
+#include <linux/errno.h>
+#include <linux/hash.h>
+#include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/string.h>
+
+#include "zswap/zswap.h"
+
+/*********************************
+ * stripes and buckets
+ **********************************/
+
+/* Spreads a digest that may be as short as 0 bits, and keeps domains apart. */
+static u64 zswap_index_key(const struct zswap_digest *digest, u32 domain)
+{
+	return (digest->lo ^ ((u64)domain << 32)) * GOLDEN_RATIO_64;
+}
+
+static struct zswap_stripe *zswap_stripe_of(struct zswap *zs, u64 key)
+{
+	return &zs->dedup.stripe[key >> (64 - ZSWAP_STRIPE_BITS)];
+}
+
+static unsigned long zswap_bucket_index(u64 key, unsigned int bits)
+{
+	return (key << ZSWAP_STRIPE_BITS) >> (64 - bits);
+}
+
+static struct zswap_stripe *zswap_content_stripe(struct zswap *zs,
+						 struct zswap_content *content)
+{
+	return zswap_stripe_of(zs, zswap_index_key(&content->digest,
+						   content->domain));
+}
+
+/*
+ * Bucket b becomes 2b and 2b + 1, both in the old order, so that a bounded walk
+ * still meets the newest contents first.
+ */
+static void zswap_stripe_split(struct zswap_stripe *stripe,
+			       struct hlist_head *bucket)
+{
+	unsigned long b, i;
+
+	for (b = 0; b < 1UL << stripe->bits; b++) {
+		struct hlist_node *tail[2] = { NULL, NULL };
+		struct zswap_content *content;
+		struct hlist_node *next;
+
+		hlist_for_each_entry_safe(content, next, &stripe->bucket[b],
+					  node) {
+			i = zswap_bucket_index(zswap_index_key(&content->digest,
+							       content->domain),
+					       stripe->bits + 1);
+			hlist_del_init(&content->node);
+			if (tail[i & 1])
+				hlist_add_behind(&content->node, tail[i & 1]);
+			else
+				hlist_add_head(&content->node, &bucket[i]);
+			tail[i & 1] = &content->node;
+		}
+	}
+}
+
+/* Doubles the table when it is full. Without memory the old one serves on. */
+static void zswap_stripe_grow(struct zswap *zs, struct zswap_stripe *stripe,
+			      unsigned int bits)
+{
+	struct hlist_head *old, *bucket;
+	bool grown = false;
+
+	bucket = kvcalloc(2UL << bits, sizeof(*bucket), GFP_KERNEL);
+	if (!bucket)
+		return;
+	spin_lock(&stripe->lock);
+	old = bucket;
+	if (stripe->bits == bits) {
+		zswap_stripe_split(stripe, bucket);
+		old = stripe->bucket;
+		stripe->bucket = bucket;
+		stripe->bits++;
+		grown = true;
+	}
+	spin_unlock(&stripe->lock);
+	kvfree(old);
+	if (grown)
+		atomic_long_add(sizeof(*bucket) << bits,
+				&zs->dedup.index_bytes);
+}
+
+static void zswap_stripe_insert(struct zswap_stripe *stripe, u64 key,
+				struct zswap_content *content)
+{
+	hlist_add_head(&content->node,
+		       &stripe->bucket[zswap_bucket_index(key, stripe->bits)]);
+	stripe->nr++;
+	stripe->generation++;
+}
+
+static void zswap_stripe_remove(struct zswap_stripe *stripe,
+				struct zswap_content *content)
+{
+	hlist_del_init(&content->node);
+	stripe->nr--;
+}
+
+/*********************************
+ * contents
+ **********************************/
+
+struct zswap_content *zswap_content_alloc(struct zswap *zs)
+{
+	struct zswap_content *content =
+		kmem_cache_zalloc(zs->dedup.content_cache, GFP_KERNEL);
+
+	if (!content)
+		return NULL;
+	INIT_HLIST_NODE(&content->node);
+	refcount_set(&content->refs, 1);
+	content->sharers = 1;
+	return content;
+}
+
+void zswap_content_cache_free(struct zswap *zs, struct zswap_content *content)
+{
+	kmem_cache_free(zs->dedup.content_cache, content);
+}
+
+/* Drops a pin, or the one reference that all sharers have together. */
+static void zswap_content_unpin(struct zswap *zs, struct zswap_content *content)
+{
+	struct zswap_pool *pool = content->pool;
+
+	if (!refcount_dec_and_test(&content->refs))
+		return;
+	zpool_free(&pool->zpool, content->handle);
+	zswap_content_cache_free(zs, content);
+	/* last: it may take the allocator down */
+	zswap_pool_put(pool);
+}
+
+/* Counts @content, which has one sharer, as live. */
+static void zswap_content_account(struct zswap *zs,
+				  struct zswap_content *content)
+{
+	atomic_long_inc(&zs->dedup.pages_unshared);
+	atomic_long_add(content->length, &zs->dedup.payload_bytes);
+}
+
+void zswap_content_put(struct zswap *zs, struct zswap_content *content)
+{
+	struct zswap_dedup *d = &zs->dedup;
+	struct zswap_stripe *stripe;
+	u32 left = 0;
+
+	if (content->shareable) {
+		stripe = zswap_content_stripe(zs, content);
+		spin_lock(&stripe->lock);
+		left = content->sharers - 1;
+		WRITE_ONCE(content->sharers, left);
+		if (!left && !hlist_unhashed(&content->node))
+			zswap_stripe_remove(stripe, content);
+		spin_unlock(&stripe->lock);
+	}
+	/* @left, not the field: from the unlock on it may change again. */
+	if (left) {
+		atomic_long_dec(&d->pages_sharing);
+		if (left == 1) {
+			atomic_long_dec(&d->pages_shared);
+			atomic_long_inc(&d->pages_unshared);
+		}
+		return;
+	}
+	atomic_long_dec(&d->pages_unshared);
+	atomic_long_sub(content->length, &d->payload_bytes);
+	zswap_content_unpin(zs, content);
+}
+
+/* One more sharer, if it still lives, can be found, and may have one. */
+static bool zswap_content_share(struct zswap *zs, struct zswap_content *content)
+{
+	struct zswap_stripe *stripe = zswap_content_stripe(zs, content);
+	struct zswap_dedup *d = &zs->dedup;
+	u32 sharers = 0;
+
+	spin_lock(&stripe->lock);
+	if (!hlist_unhashed(&content->node) &&
+	    content->sharers < READ_ONCE(d->config.sharers_max)) {
+		sharers = content->sharers + 1;
+		WRITE_ONCE(content->sharers, sharers);
+	}
+	spin_unlock(&stripe->lock);
+	if (!sharers)
+		return false;
+	atomic_long_inc(&d->pages_sharing);
+	if (sharers == 2) {
+		atomic_long_dec(&d->pages_unshared);
+		atomic_long_inc(&d->pages_shared);
+	}
+	return true;
+}
+
+bool zswap_content_shared(const struct zswap_content *content)
+{
+	return READ_ONCE(content->sharers) > 1;
+}
+
+void zswap_content_unhash(struct zswap *zs, struct zswap_content *content)
+{
+	struct zswap_stripe *stripe;
+
+	if (!content->shareable)
+		return;
+	stripe = zswap_content_stripe(zs, content);
+	spin_lock(&stripe->lock);
+	if (!hlist_unhashed(&content->node))
+		zswap_stripe_remove(stripe, content);
+	spin_unlock(&stripe->lock);
+}
+
+/*********************************
+ * digest and compare
+ **********************************/
+
+void zswap_dedup_digest(struct zswap *zs, const void *page,
+			struct zswap_digest *digest)
+{
+	const struct zswap_dedup_config *config = &zs->dedup.config;
+	unsigned int bits = config->hash_bits;
+
+	config->hash->digest(&config->key, page, digest);
+	if (bits <= 64)
+		digest->hi = 0;
+	else if (bits < 128)
+		digest->hi &= (1ULL << (bits - 64)) - 1;
+	if (bits < 64)
+		digest->lo &= (1ULL << bits) - 1;
+}
+
+/* 1: all bytes are equal; 0: they are not; -EIO: the content is damaged. */
+static int zswap_content_compare(struct zswap *zs, struct zswap_content *content,
+				 const void *page)
+{
+	struct zpool *zpool = &content->pool->zpool;
+	struct zswap_comp_ctx *ctx = zswap_ctx_get_cpu_lock(content->pool);
+	const void *src;
+	int ret;
+
+	if (content->kind == ZSWAP_CONTENT_RAW) {
+		src = zpool_obj_read_begin(zpool, content->handle, PAGE_SIZE,
+					   ctx->buffer);
+		ret = !memcmp(src, page, PAGE_SIZE);
+		zpool_obj_read_end(zpool, content->handle, src);
+	} else {
+		ret = zswap_decompress(zs, ctx, content, ctx->page);
+		if (!ret)
+			ret = !memcmp(ctx->page, page, PAGE_SIZE);
+	}
+	zswap_ctx_put_unlock(ctx);
+	return ret;
+}
+
+/*********************************
+ * lookup and publication
+ **********************************/
+
+/* Pins up to ZSWAP_CANDIDATES_MAX contents that may be equal. Under the stripe lock. */
+static unsigned int zswap_collect(struct zswap *zs, struct zswap_stripe *stripe,
+				  const struct zswap_lookup *lk, u64 key,
+				  struct zswap_content **candidate)
+{
+	u32 sharers_max = READ_ONCE(zs->dedup.config.sharers_max);
+	unsigned int nr = 0, walked = 0;
+	struct zswap_content *content;
+
+	lockdep_assert_held(&stripe->lock);
+	hlist_for_each_entry(content,
+			     &stripe->bucket[zswap_bucket_index(key,
+								stripe->bits)],
+			     node) {
+		if (nr == ZSWAP_CANDIDATES_MAX || walked++ == ZSWAP_WALK_MAX)
+			break;
+		if (content->digest.lo != lk->digest.lo ||
+		    content->digest.hi != lk->digest.hi ||
+		    content->domain != lk->domain || content->pool != lk->pool)
+			continue;
+		/* A raw one is closed to a memcg that may not write back. */
+		if (content->kind == ZSWAP_CONTENT_RAW && !lk->allow_raw)
+			continue;
+		if (content->sharers >= sharers_max) {
+			atomic_long_inc(&zs->dedup.sharers_full);
+			continue;
+		}
+		/* It is in the index, so it has a sharer, and so a reference. */
+		refcount_inc(&content->refs);
+		candidate[nr++] = content;
+	}
+	return nr;
+}
+
+/* The first candidate of equal bytes, one sharer taken; drops all pins. */
+static struct zswap_content *zswap_match(struct zswap *zs,
+					 const struct zswap_lookup *lk,
+					 struct zswap_content **candidate,
+					 unsigned int nr)
+{
+	struct zswap_dedup *d = &zs->dedup;
+	struct zswap_content *found = NULL;
+	unsigned int i;
+	int equal;
+
+	atomic_long_add(nr, &d->candidates);
+	if (nr)
+		zswap_stage(zs, ZSWAP_STAGE_COMPARE);
+	for (i = 0; i < nr; i++) {
+		if (!found) {
+			equal = zswap_content_compare(zs, candidate[i],
+						      lk->page);
+			atomic_long_inc(&d->compares);
+			if (equal < 0) {
+				atomic_long_inc(&zs->stats.decompress_fail);
+				zswap_content_unhash(zs, candidate[i]);
+			} else if (!equal) {
+				atomic_long_inc(&d->false_positives);
+			} else if (zswap_content_share(zs, candidate[i])) {
+				found = candidate[i];
+			}
+		}
+		zswap_content_unpin(zs, candidate[i]);
+	}
+	zswap_stage(zs, ZSWAP_STAGE_OTHER);
+	return found;
+}
+
+struct zswap_content *zswap_dedup_find(struct zswap *zs, u32 memcg_id,
+				       struct zswap_lookup *lk)
+{
+	const struct zswap_policy_ops *policy =
+		READ_ONCE(zs->dedup.config.policy);
+	struct zswap_content *candidate[ZSWAP_CANDIDATES_MAX], *found;
+	struct zswap_stripe *stripe;
+	unsigned int nr;
+	u64 key;
+
+	lk->active = lk->page && policy->lookup(memcg_id);
+	if (!lk->active)
+		return NULL;
+	lk->domain = policy->domain(memcg_id);
+	zswap_stage(zs, ZSWAP_STAGE_HASH);
+	zswap_dedup_digest(zs, lk->page, &lk->digest);
+
+	zswap_stage(zs, ZSWAP_STAGE_LOOKUP);
+	atomic_long_inc(&zs->dedup.lookups);
+	key = zswap_index_key(&lk->digest, lk->domain);
+	stripe = zswap_stripe_of(zs, key);
+	spin_lock(&stripe->lock);
+	nr = zswap_collect(zs, stripe, lk, key, candidate);
+	lk->generation = stripe->generation;
+	spin_unlock(&stripe->lock);
+
+	found = zswap_match(zs, lk, candidate, nr);
+	lk->hit = found;
+	if (found)
+		atomic_long_inc(&zs->dedup.hits);
+	return found;
+}
+
+struct zswap_content *zswap_dedup_publish(struct zswap *zs,
+					  struct zswap_lookup *lk,
+					  struct zswap_content *content)
+{
+	struct zswap_content *candidate[ZSWAP_CANDIDATES_MAX], *twin;
+	u64 key = zswap_index_key(&lk->digest, lk->domain);
+	struct zswap_stripe *stripe = zswap_stripe_of(zs, key);
+	unsigned int nr, bits, round;
+	bool full;
+
+	if (!lk->active) {
+		zswap_content_account(zs, content);
+		return content;
+	}
+	content->digest = lk->digest;
+	content->domain = lk->domain;
+	content->shareable = true;
+	for (round = 0;; round++) {
+		spin_lock(&stripe->lock);
+		/* Nothing was inserted since the last look: no twin can be there. */
+		if (stripe->generation == lk->generation ||
+		    round == ZSWAP_TWIN_ROUNDS)
+			break;
+		nr = zswap_collect(zs, stripe, lk, key, candidate);
+		lk->generation = stripe->generation;
+		spin_unlock(&stripe->lock);
+		twin = zswap_match(zs, lk, candidate, nr);
+		if (twin) {
+			atomic_long_inc(&zs->dedup.dup_races);
+			zswap_content_unpin(zs, content);
+			lk->hit = true;
+			return twin;
+		}
+	}
+	/*
+	 * Accounted under the lock: once it can be found, others count it on from
+	 * one sharer to two.
+	 */
+	zswap_content_account(zs, content);
+	zswap_stripe_insert(stripe, key, content);
+	bits = stripe->bits;
+	full = stripe->nr > 1UL << bits;
+	spin_unlock(&stripe->lock);
+	if (full)
+		zswap_stripe_grow(zs, stripe, bits);
+	return content;
+}
+
+/*********************************
+ * setup
+ **********************************/
+
+static void zswap_dedup_free_stripes(struct zswap *zs)
+{
+	unsigned int i;
+
+	for (i = 0; i < ZSWAP_STRIPES; i++) {
+		WARN_ON(zs->dedup.stripe[i].nr);
+		kvfree(zs->dedup.stripe[i].bucket);
+	}
+}
+
+int zswap_dedup_init(struct zswap *zs, const struct zswap_dedup_config *config)
+{
+	struct zswap_dedup *d = &zs->dedup;
+	unsigned int i;
+
+	d->config = *config;
+	d->content_cache = KMEM_CACHE(zswap_content, 0);
+	if (!d->content_cache)
+		return -ENOMEM;
+	for (i = 0; i < ZSWAP_STRIPES; i++) {
+		struct zswap_stripe *stripe = &d->stripe[i];
+
+		spin_lock_init(&stripe->lock);
+		stripe->bits = ZSWAP_BUCKET_BITS_MIN;
+		stripe->bucket = kvcalloc(1UL << stripe->bits,
+					  sizeof(*stripe->bucket), GFP_KERNEL);
+		if (!stripe->bucket)
+			goto free;
+	}
+	atomic_long_set(&d->index_bytes,
+			ZSWAP_STRIPES *
+				(sizeof(struct zswap_stripe) +
+				 (sizeof(struct hlist_head)
+				  << ZSWAP_BUCKET_BITS_MIN)));
+	return 0;
+
+free:
+	zswap_dedup_free_stripes(zs);
+	kmem_cache_destroy(d->content_cache);
+	return -ENOMEM;
+}
+
+void zswap_dedup_exit(struct zswap *zs)
+{
+	zswap_dedup_free_stripes(zs);
+	kmem_cache_destroy(zs->dedup.content_cache);
+}
+
+void zswap_dedup_set_policy(struct zswap *zs,
+			    const struct zswap_policy_ops *policy,
+			    u32 sharers_max)
+{
+	WRITE_ONCE(zs->dedup.config.policy, policy);
+	WRITE_ONCE(zs->dedup.config.sharers_max, sharers_max);
+}
+
+/*********************************
+ * check
+ **********************************/
+
+static int zswap_check_stripe(struct zswap *zs, unsigned int n,
+			      const char **why)
+{
+	struct zswap_stripe *stripe = &zs->dedup.stripe[n];
+	struct zswap_content *content;
+	unsigned long b, nr = 0;
+	u64 key;
+
+	for (b = 0; b < 1UL << stripe->bits; b++) {
+		hlist_for_each_entry(content, &stripe->bucket[b], node) {
+			key = zswap_index_key(&content->digest,
+					      content->domain);
+			nr++;
+			if (content->sharers) {
+				*why = "C3: a content in the index without an entry";
+				return -EUCLEAN;
+			}
+			if (!content->shareable ||
+			    zswap_stripe_of(zs, key) != stripe ||
+			    zswap_bucket_index(key, stripe->bits) != b) {
+				*why = "C3: a content in the wrong bucket";
+				return -EUCLEAN;
+			}
+		}
+	}
+	if (nr != stripe->nr) {
+		*why = "I1: contents in a stripe are not as many as it counts";
+		return -EUCLEAN;
+	}
+	return 0;
+}
+
+int zswap_dedup_check_index(struct zswap *zs, const char **why)
+{
+	unsigned int n;
+	int err = 0;
+
+	for (n = 0; n < ZSWAP_STRIPES && !err; n++)
+		err = zswap_check_stripe(zs, n, why);
+	return err;
+}

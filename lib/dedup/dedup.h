@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * dedup.h - the shared content: a compressed copy that several swap slots refer to
+ *
+ * zswap.c makes five calls: find a content for a page, or allocate one, compress
+ * into it and publish it; drop a slot's share; and forget a damaged one.
+ */
+#ifndef ZSWAP_DEDUP_H
+#define ZSWAP_DEDUP_H
+
+#include <linux/atomic.h>
+#include <linux/list.h>
+#include <linux/refcount.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+#include "zswap/ops.h"
+
+struct zswap;
+struct zswap_pool;
+
+/* Contents of equal digest that one store compares at most, newest first */
+#define ZSWAP_CANDIDATES_MAX 8
+/* Contents that one lookup walks over in a bucket at most */
+#define ZSWAP_WALK_MAX 128
+/* Rounds that an insertion looks for racing twins before it inserts all the same */
+#define ZSWAP_TWIN_ROUNDS 3
+#define ZSWAP_STRIPE_BITS 4
+#define ZSWAP_STRIPES (1U << ZSWAP_STRIPE_BITS)
+#define ZSWAP_BUCKET_BITS_MIN 4
+
+/* How the bytes of a content are kept; a length of PAGE_SIZE is not the marker */
+enum zswap_content_kind {
+	ZSWAP_CONTENT_PLAIN,	/* one compressed page */
+	ZSWAP_CONTENT_RAW,	/* PAGE_SIZE bytes as they came */
+};
+
+/**
+ * struct zswap_content - one compressed copy
+ * @node:      in its bucket while it can be found; under the stripe lock
+ * @digest:    hash of the uncompressed page, cut to the configured bits
+ * @pool:      its pool; the content holds a reference
+ * @handle:    the allocator's cookie for the bytes
+ * @refs:      1 while @sharers > 0, plus 1 for each lookup that has it pinned; the
+ *             bytes are freed when it reaches 0
+ * @sharers:   entries that refer to it; under the stripe lock when @shareable
+ * @domain:    where it may be shared
+ * @length:    bytes stored
+ * @kind:      enum zswap_content_kind
+ * @shareable: it has been in the index; never changes after publication. One that
+ *             is not has exactly one sharer all its life, and needs no lock.
+ *
+ * Owner, charge, LRU position and slot are the entry's, never the content's.
+ *
+ * Invariants: C1 @sharers is the number of entries that refer to it. C2 @refs is 1
+ * when nobody is inside. C3 it is in the index => it is shareable, @sharers >= 1,
+ * and it stands in the bucket of its (digest, domain). C4 no sharer is
+ * added at sharers_max. C5 equal bytes: a sharer was compared over all PAGE_SIZE bytes.
+ */
+struct zswap_content {
+	struct hlist_node node;
+	struct zswap_digest digest;
+	struct zswap_pool *pool;
+	unsigned long handle;
+	refcount_t refs;
+	u32 sharers;
+	u32 domain;
+	u16 length;
+	u8 kind;
+	bool shareable;
+};
+
+/**
+ * struct zswap_stripe - a sixteenth of the index, with its own lock and size
+ * @lock:       protects everything here, and sharers and node of its contents
+ * @bits:       log2 of the number of buckets; doubles when @nr passes it. A table
+ *              that cannot grow for want of memory stays as it is.
+ * @nr:         contents in it (I1)
+ * @generation: insertions so far; tells an insertion whether a twin may have come
+ */
+struct zswap_stripe {
+	spinlock_t lock;
+	unsigned int bits;
+	unsigned long nr;
+	u64 generation;
+	struct hlist_head *bucket;
+};
+
+/* What a dedup layer is set up with */
+struct zswap_dedup_config {
+	const struct zswap_policy_ops *policy;
+	const struct zhash_ops *hash;
+	unsigned int hash_bits;		/* low bits of the digest that are used */
+	struct zhash_key key;
+	u32 sharers_max;		/* entries per content, at least 1 */
+};
+
+/**
+ * struct zswap_dedup - the index over all pools and swap devices, and its counters
+ *
+ * Equations, proved by zswap_check() (pages_* as KSM counts them):
+ *  D1 contents == pages_shared + pages_unshared
+ *  D2 stored_pages == pages_shared + pages_sharing + pages_unshared
+ *  D3 payload_bytes == sum of length over contents
+ *  D4 compares >= hits + dup_races + false_positives, candidates >= compares
+ */
+struct zswap_dedup {
+	struct zswap_dedup_config config;
+	struct kmem_cache *content_cache;
+	struct zswap_stripe stripe[ZSWAP_STRIPES];
+
+	atomic_long_t pages_shared;	/* contents with two sharers or more */
+	atomic_long_t pages_sharing;	/* sharers beyond the first */
+	atomic_long_t pages_unshared;	/* contents with one sharer */
+	atomic_long_t payload_bytes;
+	atomic_long_t index_bytes;	/* buckets and stripes */
+
+	atomic_long_t lookups;		/* stores that were hashed and looked up */
+	atomic_long_t candidates;	/* contents of equal digest that lookups met */
+	atomic_long_t compares;		/* of these, compared byte by byte */
+	atomic_long_t hits;		/* stores that share a content */
+	atomic_long_t false_positives;	/* equal digest, other bytes */
+	atomic_long_t dup_races;	/* twins found at insertion and adopted */
+	atomic_long_t sharers_full;	/* candidates passed over at sharers_max */
+};
+
+/**
+ * struct zswap_lookup - one store's question to the index, on its stack
+ * Set by zswap_dedup_find(); zswap_dedup_publish() takes it up again.
+ */
+struct zswap_lookup {
+	const void *page;
+	struct zswap_pool *pool;
+	u32 domain;
+	bool allow_raw;		/* may adopt a raw content: its memcg may write back */
+	bool active;		/* the policy wants this store looked up and indexed */
+	bool hit;		/* a content that was there before was taken */
+	struct zswap_digest digest;
+	u64 generation;		/* of the stripe, when it was searched */
+};
+
+/* 0 or -ENOMEM. */
+int zswap_dedup_init(struct zswap *zs, const struct zswap_dedup_config *config);
+/* Every content must be gone. */
+void zswap_dedup_exit(struct zswap *zs);
+/* Another policy from now on; contents keep their sharers and domains. */
+void zswap_dedup_set_policy(struct zswap *zs,
+			    const struct zswap_policy_ops *policy,
+			    u32 sharers_max);
+
+/*
+ * Asks the policy, digests the page and compares it with the contents of equal
+ * digest, domain and pool. Returns a content of equal bytes, of which the caller
+ * now holds one sharer, or NULL. The caller has set page, pool and allow_raw of
+ * @lk; takes no lock across a compare.
+ */
+struct zswap_content *zswap_dedup_find(struct zswap *zs, u32 memcg_id,
+				       struct zswap_lookup *lk);
+/* A content that nobody else knows, or NULL. */
+struct zswap_content *zswap_content_alloc(struct zswap *zs);
+/* Gives back one that was allocated and never published; its handle is the caller's. */
+void zswap_content_cache_free(struct zswap *zs, struct zswap_content *content);
+/*
+ * Makes @content, whose bytes are written, a live one with one sharer, and findable
+ * if @lk is active. If a racing store has published equal bytes meanwhile, @content
+ * is freed and that one is returned, with one sharer taken for the caller.
+ */
+struct zswap_content *zswap_dedup_publish(struct zswap *zs,
+					  struct zswap_lookup *lk,
+					  struct zswap_content *content);
+/* Drops one sharer; the last one takes the content out of the index and frees it. */
+void zswap_content_put(struct zswap *zs, struct zswap_content *content);
+/* Its bytes are damaged: no new sharer will find it. The present ones keep it. */
+void zswap_content_unhash(struct zswap *zs, struct zswap_content *content);
+/* The digest of @page as the index has it. */
+void zswap_dedup_digest(struct zswap *zs, const void *page,
+			struct zswap_digest *digest);
+/* More than one sharer now; may be out of date at once. */
+bool zswap_content_shared(const struct zswap_content *content);
+
+/* For zswap_check(): 0, or -EUCLEAN and *why. Contents' sharers were counted down to 0. */
+int zswap_dedup_check_index(struct zswap *zs, const char **why);
+
+#endif /* ZSWAP_DEDUP_H */

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ops.h - the four families that the core calls through a table: allocators
+ * (zpool), compressors (zcomp), hashes (zhash) and dedup policies.
+ *
+ * A member of a family is one file that defines one const table and is named
+ * in one line of lib/registry.c. It sees this header and <linux/...>, never the
+ * core. The core never calls a table directly but through the inline wrappers
+ * at the end of each section, which check what the contract promises.
+ *
+ * Sizes are bytes; a page is PAGE_SIZE (4096) bytes. Errors are negative errno
+ * values. Nothing here may read a clock, draw a random number or use a float.
+ */
+#ifndef ZSWAP_OPS_H
+#define ZSWAP_OPS_H
+
+#include <linux/bug.h>
+#include <linux/errno.h>
+#include <linux/mm.h>
+#include <linux/string.h>
+#include <linux/types.h>
+
+/* One "key=value" of a "name[:key=value]..." word, as the registry split it. */
+struct zswap_option {
+	const char *key;
+	const char *value;
+};
+
+struct zswap_options {
+	const struct zswap_option *opt;
+	unsigned int nr;
+};
+
+/*------------------------------------------------------------------ zpool */
+
+/**
+ * struct zpool_config - how an allocator instance is to be built
+ * @chain_size:   zsmalloc: the largest number of pages in a zspage (8 in 7.2)
+ * @lengths_only: keep the arithmetic and no bytes: obj_write is ignored and
+ *                obj_read_begin must not be called; total_pages and every
+ *                result of malloc are the same as with bytes
+ */
+struct zpool_config {
+	unsigned int chain_size;
+	bool lengths_only;
+};
+
+/**
+ * struct zpool_ops - an allocator of compressed pages (include/linux/zsmalloc.h)
+ *
+ * All members do their own locking; any verb may run beside any other on
+ * different handles. A handle is not 0 and stays valid, whatever the allocator
+ * moves, until free.
+ */
+struct zpool_ops {
+	const char *name;
+	/* true: a kernel of the range has it (ideal never was in one) */
+	bool in_kernel;
+
+	/* Returns the instance, or NULL when out of memory. */
+	void *(*create)(const struct zpool_config *config);
+	/* Frees the instance; every handle must have been freed before. */
+	void (*destroy)(void *pool);
+
+	/*
+	 * Allocates @size bytes, 1..4096. 0: *handle is set. -EINVAL: size 0.
+	 * -ENOSPC: larger than this allocator takes. -ENOMEM: out of memory.
+	 * After an error nothing is held.
+	 */
+	int (*malloc)(void *pool, size_t size, unsigned long *handle);
+	void (*free)(void *pool, unsigned long handle);
+
+	/* Writes the object's first @len bytes; @len at most the size at malloc. */
+	void (*obj_write)(void *pool, unsigned long handle, const void *src,
+			  size_t len);
+	/*
+	 * Returns @len readable bytes of the object, linear; @local_copy (4096
+	 * bytes) may be used to make them so. Valid until obj_read_end.
+	 */
+	const void *(*obj_read_begin)(void *pool, unsigned long handle,
+				      size_t len, void *local_copy);
+	void (*obj_read_end)(void *pool, unsigned long handle,
+			     const void *mem);
+
+	/* Pages held, partial ones fully: what zswap's limit sees. O(1). */
+	u64 (*total_pages)(void *pool);
+	/* zspage descriptors held now, for the account of metadata. O(1). Optional. */
+	u64 (*nr_zspages)(void *pool);
+	/* Optional: moves objects together; returns the pages given back. */
+	unsigned long (*compact)(void *pool);
+	/* Walks everything; 0, or -EUCLEAN when an invariant does not hold. */
+	int (*check)(void *pool);
+};
+
+/* An allocator instance with its table. */
+struct zpool {
+	const struct zpool_ops *ops;
+	void *priv;
+	bool lengths_only;
+};
+
+static inline int zpool_malloc(struct zpool *zp, size_t size,
+			       unsigned long *handle)
+{
+	int err = zp->ops->malloc(zp->priv, size, handle);
+
+	WARN_ON_ONCE(!err && !*handle);
+	return err;
+}
+
+static inline void zpool_free(struct zpool *zp, unsigned long handle)
+{
+	WARN_ON_ONCE(!handle);
+	zp->ops->free(zp->priv, handle);
+}
+
+static inline void zpool_obj_write(struct zpool *zp, unsigned long handle,
+				   const void *src, size_t len)
+{
+	if (!zp->lengths_only)
+		zp->ops->obj_write(zp->priv, handle, src, len);
+}
+
+static inline const void *zpool_obj_read_begin(struct zpool *zp,
+					       unsigned long handle, size_t len,
+					       void *local_copy)
+{
+	WARN_ON_ONCE(zp->lengths_only);
+	return zp->ops->obj_read_begin(zp->priv, handle, len, local_copy);
+}
+
+static inline void zpool_obj_read_end(struct zpool *zp, unsigned long handle,
+				      const void *mem)
+{
+	zp->ops->obj_read_end(zp->priv, handle, mem);
+}
+
+static inline u64 zpool_total_pages(struct zpool *zp)
+{
+	return zp->ops->total_pages(zp->priv);
+}
+
+/*------------------------------------------------------------------ zcomp */
+
+/* What the options of a compressor's word came to; 0 means its default. */
+struct zcomp_params {
+	int level;
+};
+
+/**
+ * struct zcomp_ops - a compressor of single pages (crypto acomp as zswap uses it)
+ *
+ * A context is used by one thread at a time.
+ */
+struct zcomp_ops {
+	const char *name;
+	/* the code that makes the bytes, with its version: "liblz4 1.9.4" */
+	const char *(*version)(void);
+	bool has_level;
+	int level_min, level_max, level_default;
+
+	/* NULL: out of memory. @params has passed the checks above. */
+	void *(*create_ctx)(const struct zcomp_params *params);
+	void (*destroy_ctx)(void *ctx);
+
+	/*
+	 * Compresses the page @src into @dst, which has PAGE_SIZE bytes. 0:
+	 * *dlen is the length, 1..4096. -EINVAL: it does not fit in 4096 bytes
+	 * (what zswap does then is its own affair). @dst is undefined after an
+	 * error. The same page and parameters give the same bytes.
+	 */
+	int (*compress)(void *ctx, const void *src, void *dst,
+			unsigned int *dlen);
+	/*
+	 * Decompresses @slen bytes into the page @dst. 0: exactly 4096 bytes
+	 * were made. -EINVAL: anything else. Never writes outside of @dst nor
+	 * reads outside of @src, whatever the bytes are.
+	 */
+	int (*decompress)(void *ctx, const void *src, unsigned int slen,
+			  void *dst);
+};
+
+/*------------------------------------------------------------------ zhash */
+
+/* A digest; a hash of 64 bits or fewer leaves hi 0, one of 32 leaves hi 0 and lo < 2^32. */
+struct zswap_digest {
+	u64 lo;
+	u64 hi;
+};
+
+/* The key of a keyed hash; others ignore it. */
+struct zhash_key {
+	u64 k0;
+	u64 k1;
+};
+
+struct zhash_ops {
+	const char *name;
+	unsigned int bits;	/* 32, 64 or 128 */
+	bool keyed;		/* secret key: floods cannot be made beforehand */
+	bool in_kernel;		/* the kernel has this function (xxh3 it has not) */
+	/* Digests the 4096 bytes at @page (any alignment). Cannot fail. */
+	void (*digest)(const struct zhash_key *key, const void *page,
+		       struct zswap_digest *out);
+};
+
+/*----------------------------------------------------------------- policy */
+
+/**
+ * struct zswap_policy_ops - what a dedup policy is asked; it holds no state of the core
+ *
+ * @lookup: is this store to be hashed, looked up and indexed at all?
+ * @domain: the sharing domain of a store charged to @memcg_id. Contents are
+ *          shared only inside one domain.
+ */
+struct zswap_policy_ops {
+	const char *name;
+	const char *summary;	/* one line for "zdedup list" */
+	bool (*lookup)(u32 memcg_id);
+	u32 (*domain)(u32 memcg_id);
+};
+
+#endif /* ZSWAP_OPS_H */

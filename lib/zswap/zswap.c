@@ -1,0 +1,888 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * zswap.c - mm/zswap.c of Linux 7.2, laid beside: same banners, order and names
+ *
+ * docs/KERNEL-MAP.md says of each function: same, changed, new or left out.
+ */
+#include <linux/bug.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "zswap/zswap.h"
+
+/*********************************
+ * helpers
+ **********************************/
+
+static struct xarray *swap_zswap_tree(struct zswap *zs, swp_entry_t swp)
+{
+	struct zswap_trees *trees = &zs->trees[swp_type(swp)];
+
+	return &trees->tree[swp_offset(swp) >> ZSWAP_TREE_SHIFT];
+}
+
+static swp_entry_t zswap_swp_at(swp_entry_t first, unsigned int index)
+{
+	return swp_entry(swp_type(first), swp_offset(first) + index);
+}
+
+static bool zswap_writeback_allowed(struct zswap *zs, struct obj_cgroup *objcg)
+{
+	return zs->ops->writeback_enabled(zs->env,
+					  zs->ops->memcg(zs->env, objcg));
+}
+
+/*********************************
+ * pool limits
+ **********************************/
+
+static unsigned long zswap_max_pages(struct zswap *zs)
+{
+	return READ_ONCE(zs->totalram_pages) * READ_ONCE(zs->max_pool_percent) /
+	       100;
+}
+
+static unsigned long zswap_accept_thr_pages(struct zswap *zs)
+{
+	return zswap_max_pages(zs) * READ_ONCE(zs->accept_threshold_percent) /
+	       100;
+}
+
+u64 zswap_total_pages(struct zswap *zs)
+{
+	struct zswap_pool *pool;
+	u64 total = 0;
+
+	/* Retired pools count as long as they hold anything. */
+	spin_lock(&zs->pools_lock);
+	list_for_each_entry(pool, &zs->pools, list)
+		total += zpool_total_pages(&pool->zpool);
+	spin_unlock(&zs->pools_lock);
+	return total;
+}
+
+u64 zswap_nr_zspages(struct zswap *zs)
+{
+	struct zswap_pool *pool;
+	u64 total = 0;
+
+	spin_lock(&zs->pools_lock);
+	list_for_each_entry(pool, &zs->pools, list)
+		if (pool->zpool.ops->nr_zspages)
+			total += pool->zpool.ops->nr_zspages(pool->zpool.priv);
+	spin_unlock(&zs->pools_lock);
+	return total;
+}
+
+/* Is a store to be refused, by the limit or, once that was hit, by hysteresis? */
+static bool zswap_check_limits(struct zswap *zs)
+{
+	u64 cur_pages;
+
+	if (!READ_ONCE(zs->totalram_pages))
+		return false;
+	cur_pages = zswap_total_pages(zs);
+	if (cur_pages >= zswap_max_pages(zs)) {
+		atomic_long_inc(&zs->stats.pool_limit_hit);
+		WRITE_ONCE(zs->reached_full, true);
+	} else if (READ_ONCE(zs->reached_full) &&
+		   cur_pages <= zswap_accept_thr_pages(zs)) {
+		WRITE_ONCE(zs->reached_full, false);
+	}
+	return READ_ONCE(zs->reached_full);
+}
+
+/*********************************
+ * pool functions
+ **********************************/
+
+static void zswap_pool_free_ctx(struct zswap_pool *pool)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct zswap_comp_ctx *c = per_cpu_ptr(pool->ctx, cpu);
+
+		if (c->ctx)
+			pool->comp->destroy_ctx(c->ctx);
+		kfree(c->buffer);
+		kfree(c->page);
+	}
+	free_percpu(pool->ctx);
+}
+
+static int zswap_pool_alloc_ctx(struct zswap_pool *pool)
+{
+	unsigned int cpu;
+
+	pool->ctx = alloc_percpu(struct zswap_comp_ctx);
+	if (!pool->ctx)
+		return -ENOMEM;
+	for_each_possible_cpu(cpu)
+		mutex_init(&per_cpu_ptr(pool->ctx, cpu)->mutex);
+	for_each_possible_cpu(cpu) {
+		struct zswap_comp_ctx *c = per_cpu_ptr(pool->ctx, cpu);
+
+		c->buffer = kmalloc(PAGE_SIZE, GFP_KERNEL);
+		c->page = kmalloc(PAGE_SIZE, GFP_KERNEL);
+		c->ctx = pool->comp->create_ctx(&pool->params);
+		if (!c->buffer || !c->page || !c->ctx) {
+			zswap_pool_free_ctx(pool);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+static struct zswap_pool *zswap_pool_create(struct zswap *zs,
+					    const struct zcomp_ops *comp,
+					    const struct zcomp_params *params)
+{
+	struct zpool_config config = {
+		.chain_size = zs->behaviour->chain_size,
+		.lengths_only = zs->lengths_only,
+	};
+	struct zswap_pool *pool = kzalloc(sizeof(*pool), GFP_KERNEL);
+
+	if (!pool)
+		return NULL;
+	pool->zs = zs;
+	pool->comp = comp;
+	pool->params = *params;
+	refcount_set(&pool->ref, 1);
+	INIT_LIST_HEAD(&pool->list);
+	pool->zpool.ops = zs->zpool_ops;
+	pool->zpool.lengths_only = zs->lengths_only;
+	pool->zpool.priv = zs->zpool_ops->create(&config);
+	if (!pool->zpool.priv)
+		goto free_pool;
+	if (zswap_pool_alloc_ctx(pool))
+		goto destroy_zpool;
+	return pool;
+
+destroy_zpool:
+	zs->zpool_ops->destroy(pool->zpool.priv);
+free_pool:
+	kfree(pool);
+	return NULL;
+}
+
+static void zswap_pool_destroy(struct zswap_pool *pool)
+{
+	zswap_pool_free_ctx(pool);
+	pool->zpool.ops->destroy(pool->zpool.priv);
+	kfree(pool);
+}
+
+static struct zswap_pool *zswap_pool_current_get(struct zswap *zs)
+{
+	struct zswap_pool *pool;
+
+	spin_lock(&zs->pools_lock);
+	pool = list_first_entry_or_null(&zs->pools, struct zswap_pool, list);
+	if (pool && !refcount_inc_not_zero(&pool->ref))
+		pool = NULL;
+	spin_unlock(&zs->pools_lock);
+	return pool;
+}
+
+void zswap_pool_put(struct zswap_pool *pool)
+{
+	struct zswap *zs = pool->zs;
+
+	if (!refcount_dec_and_test(&pool->ref))
+		return;
+	spin_lock(&zs->pools_lock);
+	list_del_init(&pool->list);
+	spin_unlock(&zs->pools_lock);
+	zswap_pool_destroy(pool);
+}
+
+/* A living pool of this compressor, pinned; it may be a retired one. */
+static struct zswap_pool *zswap_pool_find_get(struct zswap *zs,
+					      const struct zcomp_ops *comp,
+					      const struct zcomp_params *params)
+{
+	struct zswap_pool *pool;
+
+	lockdep_assert_held(&zs->pools_lock);
+	list_for_each_entry(pool, &zs->pools, list)
+		if (pool->comp == comp &&
+		    !memcmp(&pool->params, params, sizeof(*params)) &&
+		    refcount_inc_not_zero(&pool->ref))
+			return pool;
+	return NULL;
+}
+
+/*********************************
+ * param callbacks
+ **********************************/
+
+/*
+ * The new pool becomes the head of the list; the old head loses only its first
+ * reference, so its contents stay loadable by their own compressor. Nothing is
+ * ever compressed again.
+ */
+int zswap_set_compressor(struct zswap *zs, const struct zcomp_ops *comp,
+			 const struct zcomp_params *params)
+{
+	struct zswap_pool *old, *pool;
+
+	spin_lock(&zs->pools_lock);
+	old = list_first_entry(&zs->pools, struct zswap_pool, list);
+	pool = zswap_pool_find_get(zs, comp, params);
+	spin_unlock(&zs->pools_lock);
+	if (pool == old) {
+		zswap_pool_put(pool);
+		return 0;
+	}
+	if (!pool)
+		pool = zswap_pool_create(zs, comp, params);
+	if (!pool)
+		return -ENOMEM;
+
+	/* The pin, or the first reference of a new pool, is that of the current one. */
+	spin_lock(&zs->pools_lock);
+	list_del_init(&pool->list);
+	list_add(&pool->list, &zs->pools);
+	spin_unlock(&zs->pools_lock);
+	zswap_pool_put(old);
+	return 0;
+}
+
+const struct zcomp_ops *zswap_current_comp(struct zswap *zs)
+{
+	const struct zcomp_ops *comp;
+
+	spin_lock(&zs->pools_lock);
+	comp = list_first_entry(&zs->pools, struct zswap_pool, list)->comp;
+	spin_unlock(&zs->pools_lock);
+	return comp;
+}
+
+/*********************************
+ * lru functions
+ **********************************/
+
+static struct zswap_lru *zswap_entry_lru(struct zswap *zs,
+					 struct zswap_entry *entry)
+{
+	return zs->ops->lru(zs->env, zs->ops->memcg(zs->env, entry->objcg));
+}
+
+static void zswap_lru_add(struct zswap *zs, struct zswap_entry *entry)
+{
+	struct zswap_lru *lru;
+
+	spin_lock(&zs->lru_lock);
+	lru = zswap_entry_lru(zs, entry);
+	list_add_tail(&entry->lru, &lru->list);
+	lru->nr_items++;
+	spin_unlock(&zs->lru_lock);
+}
+
+static void zswap_lru_del(struct zswap *zs, struct zswap_entry *entry)
+{
+	spin_lock(&zs->lru_lock);
+	list_del_init(&entry->lru);
+	zswap_entry_lru(zs, entry)->nr_items--;
+	spin_unlock(&zs->lru_lock);
+}
+
+void zswap_lru_reparent(struct zswap_lru *from, struct zswap_lru *to)
+{
+	list_splice_tail_init(&from->list, &to->list);
+	to->nr_items += from->nr_items;
+	from->nr_items = 0;
+}
+
+/*********************************
+ * zswap entry functions
+ **********************************/
+
+static struct zswap_entry *zswap_entry_cache_alloc(struct zswap *zs)
+{
+	return kmem_cache_alloc(zs->entry_cache, GFP_KERNEL);
+}
+
+static void zswap_entry_cache_free(struct zswap *zs, struct zswap_entry *entry)
+{
+	kmem_cache_free(zs->entry_cache, entry);
+}
+
+/*
+ * The entry is out of its tree. It leaves the LRU before it gives up its content:
+ * reclaim looks through entries that it finds there.
+ */
+static void zswap_entry_free(struct zswap *zs, struct zswap_entry *entry)
+{
+	zswap_lru_del(zs, entry);
+	if (entry->content->kind == ZSWAP_CONTENT_RAW)
+		atomic_long_dec(&zs->stats.stored_incompressible_pages);
+	zswap_content_put(zs, entry->content);
+	/* what was charged then, not what the content is worth now */
+	zs->ops->uncharge(zs->env, entry->objcg, entry->charged);
+	zswap_entry_cache_free(zs, entry);
+	atomic_long_dec(&zs->stats.stored_pages);
+}
+
+/*********************************
+ * compressed storage functions
+ **********************************/
+
+struct zswap_comp_ctx *zswap_ctx_get_cpu_lock(struct zswap_pool *pool)
+{
+	struct zswap_comp_ctx *ctx = raw_cpu_ptr(pool->ctx);
+
+	/* The thread may migrate after this; the mutex makes it right all the same. */
+	mutex_lock(&ctx->mutex);
+	return ctx;
+}
+
+void zswap_ctx_put_unlock(struct zswap_comp_ctx *ctx)
+{
+	mutex_unlock(&ctx->mutex);
+}
+
+/*
+ * Compresses the page and points *src at the bytes to be kept. A page that the
+ * compressor cannot shrink is kept raw, so that it has a place in the LRU order;
+ * where the memcg forbids writeback it has no way out of there, and is rejected.
+ */
+static int zswap_compress_page(struct zswap *zs, struct zswap_comp_ctx *ctx,
+			       const struct zswap_lookup *lk,
+			       unsigned int known_length, const void **src,
+			       unsigned int *dlen)
+{
+	int err = 0;
+
+	*src = ctx->buffer;
+	*dlen = known_length;
+	if (lk->page)
+		err = lk->pool->comp->compress(ctx->ctx, lk->page, ctx->buffer,
+					       dlen);
+	if (!err && *dlen && *dlen < PAGE_SIZE)
+		return 0;
+	if (!lk->allow_raw)
+		return err ? err : -EINVAL;
+	*src = lk->page;
+	*dlen = PAGE_SIZE;
+	return 0;
+}
+
+static bool zswap_compress(struct zswap *zs, const struct zswap_lookup *lk,
+			   unsigned int known_length,
+			   struct zswap_content *content)
+{
+	struct zswap_comp_ctx *ctx = zswap_ctx_get_cpu_lock(lk->pool);
+	int comp_ret, alloc_ret = 0;
+	unsigned int dlen;
+	const void *src;
+
+	zswap_stage(zs, ZSWAP_STAGE_COMPRESS);
+	comp_ret = zswap_compress_page(zs, ctx, lk, known_length, &src, &dlen);
+	if (comp_ret)
+		goto unlock;
+
+	zswap_stage(zs, ZSWAP_STAGE_ALLOCATE);
+	alloc_ret = zpool_malloc(&lk->pool->zpool, dlen, &content->handle);
+	if (alloc_ret)
+		goto unlock;
+	zpool_obj_write(&lk->pool->zpool, content->handle, src, dlen);
+	content->length = dlen;
+	content->kind = dlen == PAGE_SIZE ? ZSWAP_CONTENT_RAW :
+					    ZSWAP_CONTENT_PLAIN;
+
+unlock:
+	zswap_stage(zs, ZSWAP_STAGE_OTHER);
+	if (comp_ret == -ENOSPC || alloc_ret == -ENOSPC)
+		atomic_long_inc(&zs->stats.reject_compress_poor);
+	else if (comp_ret)
+		atomic_long_inc(&zs->stats.reject_compress_fail);
+	else if (alloc_ret)
+		atomic_long_inc(&zs->stats.reject_alloc_fail);
+	zswap_ctx_put_unlock(ctx);
+	return !comp_ret && !alloc_ret;
+}
+
+/* Reads the content's page to @dst. 0, or -EIO when the bytes are damaged. */
+int zswap_decompress(struct zswap *zs, struct zswap_comp_ctx *ctx,
+		     struct zswap_content *content, void *dst)
+{
+	struct zpool *zpool = &content->pool->zpool;
+	const void *src;
+	int err = 0;
+
+	if (zs->lengths_only)
+		return 0;
+	src = zpool_obj_read_begin(zpool, content->handle, content->length,
+				   ctx->buffer);
+	if (content->kind == ZSWAP_CONTENT_RAW)
+		memcpy(dst, src, PAGE_SIZE);
+	else
+		err = content->pool->comp->decompress(ctx->ctx, src,
+						      content->length, dst);
+	zpool_obj_read_end(zpool, content->handle, src);
+	return err ? -EIO : 0;
+}
+
+/*
+ * Most bit flips in a compressed page decompress without complaint to other bytes.
+ * The index holds a digest of what was stored, so a load can tell.
+ */
+static bool zswap_digest_matches(struct zswap *zs,
+				 struct zswap_content *content,
+				 const void *page)
+{
+	struct zswap_digest now;
+
+	if (!zs->verify || !content->shareable || !page)
+		return true;
+	zswap_dedup_digest(zs, page, &now);
+	return now.lo == content->digest.lo && now.hi == content->digest.hi;
+}
+
+static int zswap_entry_read(struct zswap *zs, struct zswap_entry *entry,
+			    void *dst)
+{
+	struct zswap_content *content = entry->content;
+	struct zswap_comp_ctx *ctx = zswap_ctx_get_cpu_lock(content->pool);
+	int err;
+
+	zswap_stage(zs, ZSWAP_STAGE_DECOMPRESS);
+	err = zswap_decompress(zs, ctx, content, dst);
+	zswap_stage(zs, ZSWAP_STAGE_OTHER);
+	zswap_ctx_put_unlock(ctx);
+	if (!err && !zswap_digest_matches(zs, content, dst))
+		err = -EIO;
+	if (err) {
+		atomic_long_inc(&zs->stats.decompress_fail);
+		zswap_content_unhash(zs, content);
+	}
+	return err;
+}
+
+unsigned int zswap_compressed_length(struct zswap *zs, const void *page)
+{
+	struct zswap_pool *pool = zswap_pool_current_get(zs);
+	struct zswap_comp_ctx *ctx = zswap_ctx_get_cpu_lock(pool);
+	unsigned int dlen = 0;
+	int err = pool->comp->compress(ctx->ctx, page, ctx->buffer, &dlen);
+
+	zswap_ctx_put_unlock(ctx);
+	zswap_pool_put(pool);
+	return err || !dlen || dlen > PAGE_SIZE ? PAGE_SIZE : dlen;
+}
+
+/*********************************
+ * writeback code
+ **********************************/
+
+/*
+ * The entry was seen on the LRU, or in the tree, and may have gone since: it is
+ * not looked into before it is found again in the tree with the folio of its slot
+ * locked, which keeps store, load and invalidate away. Only the slot is freed
+ * here; the bytes go with the last sharer, so a shared content is spared.
+ */
+static int zswap_writeback_entry(struct zswap *zs, struct zswap_entry *entry,
+				 swp_entry_t swp)
+{
+	struct xarray *tree = swap_zswap_tree(zs, swp);
+	struct zswap_folio folio = { .swap = swp, .nr_pages = 1 };
+	int err;
+
+	err = zs->ops->swapcache_add(zs->env, swp, &folio);
+	if (err)
+		return err;
+
+	err = -ENOMEM;
+	if (xa_load(tree, swp_offset(swp) % ZSWAP_TREE_SLOTS) != entry)
+		goto drop;
+	err = -EBUSY;
+	if (zswap_content_shared(entry->content))
+		goto drop;
+	err = zswap_entry_read(zs, entry, folio.data);
+	if (err)
+		goto drop;
+	err = zs->ops->swap_write(zs->env, &folio);
+	if (err)
+		goto drop;
+
+	xa_erase(tree, swp_offset(swp) % ZSWAP_TREE_SLOTS);
+	atomic_long_inc(&zs->stats.zswpwb);
+	zswap_entry_free(zs, entry);
+	zs->ops->swapcache_drop(zs->env, &folio);
+	return 0;
+
+drop:
+	zs->ops->swapcache_drop(zs->env, &folio);
+	return err;
+}
+
+int zswap_writeback(struct zswap *zs, swp_entry_t swp)
+{
+	struct zswap_entry *entry = xa_load(swap_zswap_tree(zs, swp),
+					    swp_offset(swp) % ZSWAP_TREE_SLOTS);
+	int err;
+
+	if (!entry)
+		return -ENOENT;
+	err = zswap_writeback_entry(zs, entry, swp);
+	if (!err)
+		atomic_long_inc(&zs->stats.written_back_pages);
+	return err;
+}
+
+/*********************************
+ * shrinker functions
+ **********************************/
+
+/*
+ * Looks at the oldest entry of @lru. Returns whether there was one; *swp and
+ * *victim are set when it is to be written back. Rotates it in any case: the slot
+ * may be busy, and must not stop the list.
+ */
+static bool shrink_memcg_cb(struct zswap *zs, struct zswap_lru *lru,
+			    struct zswap_entry **victim, swp_entry_t *swp)
+{
+	struct zswap_entry *entry;
+
+	*victim = NULL;
+	spin_lock(&zs->lru_lock);
+	entry = list_first_entry_or_null(&lru->list, struct zswap_entry, lru);
+	if (entry) {
+		list_move_tail(&entry->lru, &lru->list);
+		if (entry->referenced) {
+			entry->referenced = false;
+		} else if (!zswap_content_shared(entry->content)) {
+			*victim = entry;
+			*swp = entry->swpentry;
+		}
+	}
+	spin_unlock(&zs->lru_lock);
+	return entry;
+}
+
+/* 0: something was written. -ENOENT: there is nothing to try. -EAGAIN: not this time. */
+static int shrink_memcg(struct zswap *zs, struct mem_cgroup *memcg)
+{
+	unsigned long nr_to_walk = zs->behaviour->shrink_batch;
+	bool scanned = false, shrunk = false;
+	struct zswap_entry *victim;
+	swp_entry_t swp;
+
+	if (!zs->ops->writeback_enabled(zs->env, memcg))
+		return -ENOENT;
+
+	while (nr_to_walk-- &&
+	       shrink_memcg_cb(zs, zs->ops->lru(zs->env, memcg), &victim,
+			       &swp)) {
+		scanned = true;
+		if (!victim)
+			continue;
+		if (zswap_writeback_entry(zs, victim, swp)) {
+			atomic_long_inc(&zs->stats.reject_reclaim_fail);
+			continue;
+		}
+		atomic_long_inc(&zs->stats.written_back_pages);
+		shrunk = true;
+	}
+	if (!scanned)
+		return -ENOENT;
+	return shrunk ? 0 : -EAGAIN;
+}
+
+/* The next memcg of the round robin, NULL once at the end of each pass. */
+static struct mem_cgroup *zswap_next_shrink(struct zswap *zs)
+{
+	struct mem_cgroup *memcg;
+
+	spin_lock(&zs->lru_lock);
+	memcg = zs->ops->next_memcg(zs->env, zs->next_shrink);
+	zs->next_shrink = memcg;
+	spin_unlock(&zs->lru_lock);
+	return memcg;
+}
+
+void zswap_shrink_worker(struct zswap *zs)
+{
+	unsigned long thr = zswap_accept_thr_pages(zs);
+	int ret, failures = 0, attempts = 0;
+	struct mem_cgroup *memcg;
+
+	do {
+		memcg = zswap_next_shrink(zs);
+		if (!memcg) {
+			/* A pass in which no memcg had anything is a failure. */
+			if (!attempts && ++failures == MAX_RECLAIM_RETRIES)
+				break;
+			attempts = 0;
+			goto resched;
+		}
+		ret = shrink_memcg(zs, memcg);
+		/* Nothing to write back in this one is no attempt. */
+		if (ret == -ENOENT)
+			continue;
+		attempts++;
+		if (ret && ++failures == MAX_RECLAIM_RETRIES)
+			break;
+resched:
+		cond_resched();
+	} while (zswap_total_pages(zs) > thr);
+}
+
+/*********************************
+ * main API
+ **********************************/
+
+/* A content with the page's bytes, one sharer of which is ours; NULL and a counter. */
+static struct zswap_content *zswap_store_content(struct zswap *zs,
+						 struct zswap_folio *folio,
+						 struct zswap_lookup *lk)
+{
+	struct mem_cgroup *memcg = zs->ops->memcg(zs->env, folio->objcg);
+	struct zswap_content *content;
+
+	content = zswap_dedup_find(zs, zs->ops->memcg_id(zs->env, memcg), lk);
+	if (content)
+		return content;
+
+	content = zswap_content_alloc(zs);
+	if (!content) {
+		atomic_long_inc(&zs->stats.reject_kmemcache_fail);
+		return NULL;
+	}
+	if (!zswap_compress(zs, lk, folio->length, content)) {
+		zswap_content_cache_free(zs, content);
+		return NULL;
+	}
+	/* cannot fail from here */
+	refcount_inc(&lk->pool->ref);
+	content->pool = lk->pool;
+	return zswap_dedup_publish(zs, lk, content);
+}
+
+/*
+ * The share of the new content is taken before an older entry of the slot drops
+ * its own: when both are equal, the content never loses its last sharer. The entry
+ * is complete before it is in the tree; from there on nothing fails.
+ */
+static bool zswap_store_page(struct zswap *zs, struct zswap_folio *folio,
+			     unsigned int index, struct zswap_pool *pool)
+{
+	swp_entry_t swp = zswap_swp_at(folio->swap, index);
+	struct zswap_lookup lk = {
+		.page = folio->data ? (char *)folio->data + index * PAGE_SIZE :
+				      NULL,
+		.pool = pool,
+		.allow_raw = zswap_writeback_allowed(zs, folio->objcg),
+	};
+	struct zswap_entry *entry, *old;
+
+	entry = zswap_entry_cache_alloc(zs);
+	if (!entry) {
+		atomic_long_inc(&zs->stats.reject_kmemcache_fail);
+		return false;
+	}
+	entry->content = zswap_store_content(zs, folio, &lk);
+	if (!entry->content)
+		goto free_entry;
+	entry->swpentry = swp;
+	entry->charged = entry->content->length;
+	entry->objcg = folio->objcg;
+	entry->referenced = true;
+	INIT_LIST_HEAD(&entry->lru);
+
+	old = xa_store(swap_zswap_tree(zs, swp),
+		       swp_offset(swp) % ZSWAP_TREE_SLOTS, entry, GFP_KERNEL);
+	if (xa_is_err(old)) {
+		atomic_long_inc(&zs->stats.reject_alloc_fail);
+		goto put_content;
+	}
+	if (old)
+		zswap_entry_free(zs, old);
+	if (!index)
+		folio->shared = lk.hit;
+
+	zs->ops->charge(zs->env, entry->objcg, entry->charged);
+	atomic_long_inc(&zs->stats.stored_pages);
+	if (entry->content->kind == ZSWAP_CONTENT_RAW)
+		atomic_long_inc(&zs->stats.stored_incompressible_pages);
+	zswap_lru_add(zs, entry);
+	return true;
+
+put_content:
+	zswap_content_put(zs, entry->content);
+free_entry:
+	zswap_entry_cache_free(zs, entry);
+	return false;
+}
+
+static bool zswap_store_folio(struct zswap *zs, struct zswap_folio *folio)
+{
+	struct zswap_pool *pool;
+	bool ret = false;
+	unsigned int index;
+
+	if (!zs->ops->may_zswap(zs->env, folio->objcg) &&
+	    shrink_memcg(zs, zs->ops->memcg(zs->env, folio->objcg)))
+		return false;
+	if (zswap_check_limits(zs))
+		return false;
+	pool = zswap_pool_current_get(zs);
+	if (!pool)
+		return false;
+
+	for (index = 0; index < folio->nr_pages; index++)
+		if (!zswap_store_page(zs, folio, index, pool))
+			goto put_pool;
+	atomic_long_add(folio->nr_pages, &zs->stats.zswpout);
+	ret = true;
+put_pool:
+	zswap_pool_put(pool);
+	return ret;
+}
+
+bool zswap_store(struct zswap *zs, struct zswap_folio *folio)
+{
+	bool enabled = READ_ONCE(zs->enabled);
+	unsigned int index;
+
+	if (enabled && zswap_store_folio(zs, folio))
+		return true;
+	if (enabled && READ_ONCE(zs->reached_full))
+		zs->ops->queue_shrink(zs->env);
+	/*
+	 * The caller now writes the device. An older copy must not stay: it could
+	 * be loaded instead of the newer data, or be written over it.
+	 */
+	for (index = 0; index < folio->nr_pages; index++)
+		zswap_invalidate(zs, zswap_swp_at(folio->swap, index));
+	return false;
+}
+
+int zswap_load(struct zswap *zs, struct zswap_folio *folio)
+{
+	struct xarray *tree = swap_zswap_tree(zs, folio->swap);
+	unsigned long index = swp_offset(folio->swap) % ZSWAP_TREE_SLOTS;
+	struct zswap_entry *entry = xa_load(tree, index);
+	int err;
+
+	if (!entry)
+		return -ENOENT;
+	err = zswap_entry_read(zs, entry, folio->data);
+	if (err)
+		return err;
+	atomic_long_inc(&zs->stats.zswpin);
+	/* The folio is the only owner of the data from now on. */
+	xa_erase(tree, index);
+	zswap_entry_free(zs, entry);
+	return 0;
+}
+
+bool zswap_invalidate(struct zswap *zs, swp_entry_t swp)
+{
+	struct zswap_entry *entry = xa_erase(swap_zswap_tree(zs, swp),
+					     swp_offset(swp) %
+						     ZSWAP_TREE_SLOTS);
+
+	if (entry)
+		zswap_entry_free(zs, entry);
+	return entry;
+}
+
+struct zswap_entry *zswap_find(struct zswap *zs, swp_entry_t swp)
+{
+	return xa_load(swap_zswap_tree(zs, swp),
+		       swp_offset(swp) % ZSWAP_TREE_SLOTS);
+}
+
+int zswap_swapon(struct zswap *zs, int type, unsigned long nr_pages)
+{
+	unsigned long i, nr = DIV_ROUND_UP(nr_pages, ZSWAP_TREE_SLOTS);
+	struct xarray *tree = kvcalloc(nr, sizeof(*tree), GFP_KERNEL);
+
+	if (!tree)
+		return -ENOMEM;
+	for (i = 0; i < nr; i++)
+		xa_init(&tree[i]);
+	zs->trees[type].tree = tree;
+	zs->trees[type].nr = nr;
+	return 0;
+}
+
+/* try_to_unuse() has read everything back, so the trees are empty. */
+void zswap_swapoff(struct zswap *zs, int type)
+{
+	struct zswap_trees *trees = &zs->trees[type];
+	unsigned long i;
+
+	for (i = 0; i < trees->nr; i++)
+		WARN_ON_ONCE(!xa_empty(&trees->tree[i]));
+	kvfree(trees->tree);
+	trees->tree = NULL;
+	trees->nr = 0;
+}
+
+unsigned long zswap_compact(struct zswap *zs)
+{
+	struct zswap_pool *pool = zswap_pool_current_get(zs);
+	unsigned long freed = 0;
+
+	if (pool && pool->zpool.ops->compact)
+		freed = pool->zpool.ops->compact(pool->zpool.priv);
+	if (pool)
+		zswap_pool_put(pool);
+	return freed;
+}
+
+/*********************************
+ * module init and exit
+ **********************************/
+
+int zswap_init(struct zswap *zs, const struct zswap_config *config)
+{
+	struct zswap_pool *pool;
+
+	zs->behaviour = config->behaviour;
+	zs->zpool_ops = config->zpool;
+	zs->ops = config->ops;
+	zs->env = config->env;
+	zs->lengths_only = config->lengths_only;
+	zs->verify = config->verify;
+	zs->enabled = true;
+	zs->max_pool_percent = 20;
+	zs->accept_threshold_percent = 90;
+	spin_lock_init(&zs->pools_lock);
+	spin_lock_init(&zs->lru_lock);
+	INIT_LIST_HEAD(&zs->pools);
+
+	zs->entry_cache = KMEM_CACHE(zswap_entry, 0);
+	if (!zs->entry_cache)
+		return -ENOMEM;
+	if (zswap_dedup_init(zs, &config->dedup))
+		goto destroy_cache;
+	pool = zswap_pool_create(zs, config->comp, &config->comp_params);
+	if (!pool)
+		goto exit_dedup;
+	list_add(&pool->list, &zs->pools);
+	return 0;
+
+exit_dedup:
+	zswap_dedup_exit(zs);
+destroy_cache:
+	kmem_cache_destroy(zs->entry_cache);
+	return -ENOMEM;
+}
+
+void zswap_exit(struct zswap *zs)
+{
+	zswap_pool_put(list_first_entry(&zs->pools, struct zswap_pool, list));
+	WARN_ON(!list_empty(&zs->pools));
+	zswap_dedup_exit(zs);
+	kmem_cache_destroy(zs->entry_cache);
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * zswap.h - the core's own structures: entry, pool, tree, and what surrounds them
+ *
+ * The file-scope variables of mm/zswap.c (Linux 7.2) are the fields of struct
+ * zswap, so that a process can hold many pools. An entry is one swap slot; the
+ * compressed copy it refers to is a content (dedup/dedup.h), which entries share.
+ *
+ * The core reaches memcgs, the swap cache and the swap device only through struct
+ * zswap_env_ops: a module cannot call the kernel's own functions for these, and a
+ * test wants to see them.
+ *
+ * Lock order, outermost first:
+ *   folio lock (environment) > per-CPU compression mutex
+ *   folio lock > tree xa_lock
+ *   folio lock > zs->lru_lock
+ *   folio lock > stripe lock (dedup/dedup.h)
+ *   folio lock > zs->pools_lock
+ * No two of the spinlocks nest. Nothing that compresses, decompresses, hashes or
+ * compares a page runs under a spinlock.
+ */
+#ifndef ZSWAP_ZSWAP_H
+#define ZSWAP_ZSWAP_H
+
+#include <linux/atomic.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/refcount.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/swap.h>
+#include <linux/swapops.h>
+#include <linux/types.h>
+#include <linux/xarray.h>
+
+#include "zswap/ops.h"
+#include "dedup/dedup.h"
+
+struct mem_cgroup;
+struct obj_cgroup;
+struct zswap;
+
+/* Slots per tree: 64 MiB of swap space, as SWAP_ADDRESS_SPACE_PAGES */
+#define ZSWAP_TREE_SHIFT 14
+#define ZSWAP_TREE_SLOTS (1UL << ZSWAP_TREE_SHIFT)
+
+/* A shrink worker gives up after so many failures, see shrink_worker() */
+#define MAX_RECLAIM_RETRIES 16
+
+/**
+ * struct zswap_behaviour - what differs between kernel versions, as data
+ * @kernel:       "7.2"
+ * @chain_size:   pages in a zspage at most (CONFIG_ZSMALLOC_CHAIN_SIZE)
+ * @shrink_batch: entries that shrink_memcg() looks at per call
+ */
+struct zswap_behaviour {
+	const char *kernel;
+	unsigned int chain_size;
+	unsigned long shrink_batch;
+};
+
+/* The row of @kernel, NULL when there is none; the @i-th row, NULL past the end. */
+const struct zswap_behaviour *zswap_behaviour_find(const char *kernel);
+const struct zswap_behaviour *zswap_behaviour_at(unsigned int i);
+
+/**
+ * struct zswap_folio - the part of a folio that zswap sees; the caller holds its lock
+ * @swap:     slot of the first page; the others follow, in the same swap device
+ * @nr_pages: pages
+ * @objcg:    whom a store is charged to
+ * @data:     nr_pages * PAGE_SIZE bytes; NULL in a pool without bytes
+ * @length:   without bytes: the compressed length of the page, PAGE_SIZE when it
+ *            does not compress
+ * @shared:   set by a store: its first page shares a content that was there before
+ */
+struct zswap_folio {
+	swp_entry_t swap;
+	unsigned int nr_pages;
+	struct obj_cgroup *objcg;
+	void *data;
+	unsigned int length;
+	bool shared;
+};
+
+/**
+ * struct zswap_lru - one memcg's list of entries (list_lru_one); oldest at the head
+ * Both fields under zs->lru_lock. Invariant L1: nr_items is the length of the list.
+ */
+struct zswap_lru {
+	struct list_head list;
+	unsigned long nr_items;
+};
+
+enum zswap_stage {
+	ZSWAP_STAGE_OTHER,
+	ZSWAP_STAGE_HASH,
+	ZSWAP_STAGE_LOOKUP,
+	ZSWAP_STAGE_COMPARE,
+	ZSWAP_STAGE_COMPRESS,
+	ZSWAP_STAGE_ALLOCATE,
+	ZSWAP_STAGE_DECOMPRESS,
+};
+
+/**
+ * struct zswap_env_ops - the rest of mm, as far as zswap needs it
+ *
+ * @may_zswap:         obj_cgroup_may_zswap(): is the charge of every ancestor below its zswap.max?
+ * @writeback_enabled: mem_cgroup_zswap_writeback_enabled() of the whole chain
+ * @charge, @uncharge: obj_cgroup_charge_zswap() and its reverse; must not fail
+ * @memcg:             the memcg that the objcg stands for now (changes when one dies, under zs->lru_lock)
+ * @memcg_id:          the number by which policies know that memcg
+ * @lru:               the LRU of a memcg
+ * @next_memcg:        mem_cgroup_iter(): the online memcg after @prev in pre-order, NULL at the end of a pass; @prev NULL starts
+ * @swapcache_add:     a locked folio for the slot, fresh in the swap cache, with PAGE_SIZE bytes at
+ *                     ->data (NULL in a pool without bytes). -EEXIST: the slot has one; -ENOMEM
+ * @swapcache_drop:    gives that folio up
+ * @swap_write:        writes that folio to the device. 0 or an errno; called before
+ *                     the entry is erased, so nothing is lost
+ * @queue_shrink:      queue_work() of zswap_shrink_worker()
+ * @stage:             a stage begins (no clock here); may be NULL
+ */
+struct zswap_env_ops {
+	bool (*may_zswap)(void *env, struct obj_cgroup *objcg);
+	bool (*writeback_enabled)(void *env, struct mem_cgroup *memcg);
+	void (*charge)(void *env, struct obj_cgroup *objcg, size_t size);
+	void (*uncharge)(void *env, struct obj_cgroup *objcg, size_t size);
+	struct mem_cgroup *(*memcg)(void *env, struct obj_cgroup *objcg);
+	u32 (*memcg_id)(void *env, struct mem_cgroup *memcg);
+	struct zswap_lru *(*lru)(void *env, struct mem_cgroup *memcg);
+	struct mem_cgroup *(*next_memcg)(void *env, struct mem_cgroup *prev);
+	int (*swapcache_add)(void *env, swp_entry_t swp,
+			     struct zswap_folio *folio);
+	void (*swapcache_drop)(void *env, struct zswap_folio *folio);
+	int (*swap_write)(void *env, struct zswap_folio *folio);
+	void (*queue_shrink)(void *env);
+	void (*stage)(void *env, enum zswap_stage stage);
+};
+
+/* Compression state of one CPU (crypto_acomp_ctx). Everything under @mutex. */
+struct zswap_comp_ctx {
+	struct mutex mutex;
+	void *ctx;	/* the compressor's */
+	u8 *buffer;	/* PAGE_SIZE: compressed bytes on their way */
+	u8 *page;	/* PAGE_SIZE: a candidate decompressed for a compare */
+};
+
+/**
+ * struct zswap_pool - a compressor and an allocator
+ * @list: in zs->pools, the current pool first; under zs->pools_lock
+ * @ref:  1 while it is the current pool, and 1 for each content in it. The pool
+ *        leaves the list and is destroyed when it reaches 0.
+ * @nr_checked: scratch of zswap_check()
+ *
+ * Invariant P1: ref == contents in the pool + (it is the first of zs->pools).
+ */
+struct zswap_pool {
+	struct list_head list;
+	struct zswap *zs;
+	refcount_t ref;
+	struct zpool zpool;
+	const struct zcomp_ops *comp;
+	struct zcomp_params params;
+	struct zswap_comp_ctx __percpu *ctx;
+	unsigned long nr_checked;
+};
+
+/**
+ * struct zswap_entry - one swap slot whose page is in the pool
+ * @swpentry:   the slot
+ * @charged:    bytes charged to @objcg for it; what will be uncharged
+ * @referenced: second chance: set at store, cleared by the first look of reclaim
+ * @content:    the compressed copy; the entry holds one of its sharers
+ * @objcg:      who is charged
+ * @lru:        in the LRU of @objcg's memcg; under zs->lru_lock
+ *
+ * Invariants: E1 an entry stands in the tree at exactly its @swpentry. E2 every
+ * entry is on exactly the LRU of its objcg's memcg. E3 @charged is the length of
+ * its content. The folio lock of the slot serialises store, load, invalidate and
+ * writeback of it; nobody dereferences an entry without that lock or the LRU's.
+ */
+struct zswap_entry {
+	swp_entry_t swpentry;
+	u32 charged;
+	bool referenced;
+	struct zswap_content *content;
+	struct obj_cgroup *objcg;
+	struct list_head lru;
+};
+
+/* The trees of one swap device, each of ZSWAP_TREE_SLOTS slots */
+struct zswap_trees {
+	struct xarray *tree;
+	unsigned long nr;
+};
+
+/* debugfs and vmstat counters, by the kernel's names */
+struct zswap_stats {
+	/* Pool limit was hit (see zswap_max_pages()) */
+	atomic_long_t pool_limit_hit;
+	/* Pages written back when pool limit was reached */
+	atomic_long_t written_back_pages;
+	/* One writeback attempt failed */
+	atomic_long_t reject_reclaim_fail;
+	/* The compressor failed and the page could not be kept raw */
+	atomic_long_t reject_compress_fail;
+	/* Compressed page was too big for the allocator to (optimally) store */
+	atomic_long_t reject_compress_poor;
+	/* A stored page could not be decompressed */
+	atomic_long_t decompress_fail;
+	/* Store failed because the allocator or the slot tree had no memory */
+	atomic_long_t reject_alloc_fail;
+	/* Store failed because entry or content metadata had no memory */
+	atomic_long_t reject_kmemcache_fail;
+	/* Entries now, and those of them that are kept raw */
+	atomic_long_t stored_pages;
+	atomic_long_t stored_incompressible_pages;
+	/* vm events */
+	atomic_long_t zswpout;
+	atomic_long_t zswpin;
+	atomic_long_t zswpwb;
+};
+
+/**
+ * struct zswap_config - what zswap_init() needs, words already looked up
+ */
+struct zswap_config {
+	const struct zswap_behaviour *behaviour;
+	const struct zpool_ops *zpool;
+	const struct zcomp_ops *comp;
+	struct zcomp_params comp_params;
+	struct zswap_dedup_config dedup;
+	bool lengths_only;
+	bool verify;
+	const struct zswap_env_ops *ops;
+	void *env;
+};
+
+/**
+ * struct zswap - one zswap
+ *
+ * Tunables are read and written with READ_ONCE and WRITE_ONCE, as module
+ * parameters are. @trees[t] is set by zswap_swapon and stays until zswap_swapoff.
+ *
+ * Counter equations, proved by zswap_check():
+ *  S1 stored_pages == entries in all trees == entries on all LRUs
+ *  S2 stored_incompressible_pages == entries whose content is raw
+ *  and those of struct zswap_dedup.
+ */
+struct zswap {
+	const struct zswap_behaviour *behaviour;
+	const struct zswap_env_ops *ops;
+	void *env;
+	bool lengths_only;
+	bool verify;
+
+	struct zswap_stats stats;
+
+	/* tunables */
+	bool enabled;
+	unsigned int max_pool_percent;
+	unsigned int accept_threshold_percent;
+	unsigned long totalram_pages;	/* 0: no limit */
+
+	/* the pool limit was reached; stores wait until below the threshold */
+	bool reached_full;
+
+	const struct zpool_ops *zpool_ops;
+	spinlock_t pools_lock;
+	struct list_head pools;
+
+	struct zswap_trees trees[MAX_SWAPFILES];
+
+	spinlock_t lru_lock;
+	struct mem_cgroup *next_shrink;	/* cursor of the shrink worker, under lru_lock */
+
+	struct kmem_cache *entry_cache;
+	struct zswap_dedup dedup;
+};
+
+/*
+ * Sets up *zs, which is all zero bytes, with one pool. 0 or -ENOMEM; after an
+ * error nothing is held. zswap_exit() frees it; every device was swapped off.
+ */
+int zswap_init(struct zswap *zs, const struct zswap_config *config);
+void zswap_exit(struct zswap *zs);
+
+/*
+ * Stores the folio. true: all its pages are in the pool. false: none is, and any
+ * older copy of these slots is gone, so the caller must write the device.
+ */
+bool zswap_store(struct zswap *zs, struct zswap_folio *folio);
+/*
+ * Loads the one page of @folio to ->data and frees the slot's entry.
+ * 0; -ENOENT: the slot has no entry; -EIO: damaged, the entry is kept.
+ */
+int zswap_load(struct zswap *zs, struct zswap_folio *folio);
+/* Frees the slot's entry, if any; returns whether there was one. */
+bool zswap_invalidate(struct zswap *zs, swp_entry_t swp);
+/* The slot's entry or NULL; the caller holds the slot's folio lock. */
+struct zswap_entry *zswap_find(struct zswap *zs, swp_entry_t swp);
+int zswap_swapon(struct zswap *zs, int type, unsigned long nr_pages);
+void zswap_swapoff(struct zswap *zs, int type);
+
+/* Writes one slot back, whatever its place in the LRU: see zswap_writeback_entry(). */
+int zswap_writeback(struct zswap *zs, swp_entry_t swp);
+/* The work item that a refused store queues. */
+void zswap_shrink_worker(struct zswap *zs);
+/* Moves all entries of the LRU @from to the tail of @to; the caller holds zs->lru_lock. */
+void zswap_lru_reparent(struct zswap_lru *from, struct zswap_lru *to);
+
+/* zswap_compressor_param_set(): 0 or -ENOMEM. Calls must be serialised. */
+int zswap_set_compressor(struct zswap *zs, const struct zcomp_ops *comp,
+			 const struct zcomp_params *params);
+u64 zswap_total_pages(struct zswap *zs);
+u64 zswap_nr_zspages(struct zswap *zs);
+unsigned long zswap_compact(struct zswap *zs);
+/* Length that @page compresses to in the current pool, PAGE_SIZE when it does not. */
+unsigned int zswap_compressed_length(struct zswap *zs, const void *page);
+/* The current compressor. */
+const struct zcomp_ops *zswap_current_comp(struct zswap *zs);
+
+/*
+ * Walks everything, with nobody else inside. 0, or -EUCLEAN and in *why the
+ * invariant that does not hold ("C1: sharers ...").
+ */
+int zswap_check(struct zswap *zs, const char **why);
+
+/* For the dedup layer */
+struct zswap_comp_ctx *zswap_ctx_get_cpu_lock(struct zswap_pool *pool);
+void zswap_ctx_put_unlock(struct zswap_comp_ctx *ctx);
+int zswap_decompress(struct zswap *zs, struct zswap_comp_ctx *ctx,
+		     struct zswap_content *content, void *dst);
+void zswap_pool_put(struct zswap_pool *pool);
+
+static inline void zswap_stage(struct zswap *zs, enum zswap_stage stage)
+{
+	if (unlikely(zs->ops->stage))
+		zs->ops->stage(zs->env, stage);
+}
+
+#endif /* ZSWAP_ZSWAP_H */
