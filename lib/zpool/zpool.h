@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* zpool.h - the allocators there are, for the registry and the tests. */
+#ifndef ZPOOL_ZPOOL_H
+#define ZPOOL_ZPOOL_H
+
+#include "zswap/ops.h"
+
+extern const struct zpool_ops zpool_zsmalloc;
+extern const struct zpool_ops zpool_ideal;
+
+#endif /* ZPOOL_ZPOOL_H */

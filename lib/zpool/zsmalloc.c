@@ -1,0 +1,788 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * zsmalloc.c - the allocator of zswap and zram, as in mm/zsmalloc.c of Linux
+ * 6.3 to 7.2: the same classes, the same choice of zspage, the same pages.
+ *
+ * Objects of one class fill zspages, chains of 1 to 16 pages in which an object
+ * may straddle two of them. The names are the kernel's. What differs, and why:
+ *
+ *  - the pages of a zspage are one piece of memory, so that every object is
+ *    linear and no reader needs a copy;
+ *  - what the kernel keeps in the 8 bytes in front of each object (handle or
+ *    free link) stands in an array of the zspage, because lengths_only has no
+ *    bytes to keep it in. The 8 bytes still count in the arithmetic;
+ *  - a zspage that becomes empty is always freed at once. The kernel defers
+ *    it when a page of it happens to be locked; nobody locks pages here.
+ */
+#include <linux/atomic.h>
+#include <linux/list.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+
+#include "zpool/zpool.h"
+
+#define ZS_HANDLE_SIZE (sizeof(unsigned long))
+#define ZS_MIN_ALLOC_SIZE 32
+#define ZS_MAX_ALLOC_SIZE PAGE_SIZE
+#define ZS_SIZE_CLASS_DELTA (PAGE_SIZE >> 8)
+#define ZS_SIZE_CLASSES                                                        \
+	(DIV_ROUND_UP(ZS_MAX_ALLOC_SIZE - ZS_MIN_ALLOC_SIZE,                   \
+		      ZS_SIZE_CLASS_DELTA) +                                   \
+	 1)
+
+#define ZS_DEFAULT_CHAIN_SIZE 8
+#define ZS_MAX_CHAIN_SIZE 16
+
+/* The low bit of a slot: set when the slot holds the handle of an object. */
+#define OBJ_ALLOCATED_TAG 1ul
+#define OBJ_TAG_BITS 1
+
+/*
+ * Groups of zspages by use: ZS_INUSE_RATIO_10 is "up to 9 %", and so on in tens.
+ * No zspage is ever in group 0 between two calls: it is freed instead.
+ */
+enum fullness_group {
+	ZS_INUSE_RATIO_0,
+	ZS_INUSE_RATIO_10,
+	ZS_INUSE_RATIO_99 = 10,
+	ZS_INUSE_RATIO_100,
+	NR_FULLNESS_GROUPS,
+};
+
+/*
+ * Locking.
+ *
+ * size_class.lock protects all of a class: its lists, its zspages with their
+ * slots and reader counts, and the place (zspage, obj) in its handles. Compaction
+ * holds it while it moves objects. zs_pool.lock nests inside and is taken only
+ * when a zspage is made or freed. No lock is held over an allocation of memory.
+ *
+ * The bytes of an object belong to the holder of its handle; two holders of two
+ * handles never wait for each other's copy. A reader or writer pins the zspage
+ * (zspage.readers, under the class lock), lets go of the lock, and copies:
+ *
+ *  - compaction takes no object out of a pinned zspage, so the bytes stay. It may
+ *    put objects in; those land in free slots that no pointer leads to;
+ *  - free of another object cannot free the zspage, as the pinned object lives;
+ *  - free of the pinned object itself is the caller's mistake.
+ *
+ * To find the lock, a verb needs the class before it may look at the place: the
+ * class of a handle never changes and is read without a lock.
+ */
+
+/**
+ * struct size_class - the zspages for objects of one size
+ * @lock:              see above
+ * @fullness_list:     zspages by group; newest first
+ * @index:             largest index of those merged into this class; fixed
+ * @size:              of an object, handle included; fixed
+ * @objs_per_zspage:   fixed
+ * @pages_per_zspage:  fixed
+ * @nr_zspages:        written under @lock and zs_pool.lock, read under either
+ * @objs_inuse:        live objects in all zspages
+ */
+struct size_class {
+	spinlock_t lock;
+	struct list_head fullness_list[NR_FULLNESS_GROUPS];
+	unsigned int index;
+	unsigned int size;
+	unsigned int objs_per_zspage;
+	unsigned int pages_per_zspage;
+	u64 nr_zspages;
+	u64 objs_inuse;
+};
+
+/**
+ * struct zspage - a chain of pages cut into objects; under size_class.lock
+ * @list:     in a fullness_list of its class
+ * @mem:      the pages; NULL when lengths_only
+ * @readers:  pins: while not 0, no object moves out of here
+ * @inuse:    live objects
+ * @freeobj:  first free slot, objs_per_zspage when full
+ * @fullness: the group whose list it is in
+ * @class:    index of its class
+ * @slot:     one word for each object: its handle with OBJ_ALLOCATED_TAG, or the
+ *            number of the next free slot, shifted by OBJ_TAG_BITS
+ *
+ * Free slots form a stack, so that the slot freed last is used first; a fresh
+ * zspage hands out 0, 1, 2...
+ */
+struct zspage {
+	struct list_head list;
+	unsigned char *mem;
+	unsigned int readers;
+	u16 inuse;
+	u16 freeobj;
+	u16 fullness;
+	u16 class;
+	unsigned long slot[];
+};
+
+/**
+ * struct zs_handle - where an object is now; the user's handle is its address
+ * @zspage: changed by compaction, under size_class.lock
+ * @obj:    likewise
+ * @class:  index of the class; fixed
+ */
+struct zs_handle {
+	struct zspage *zspage;
+	u16 obj;
+	u16 class;
+};
+
+/**
+ * struct zs_pool - an instance
+ * @size_class:             for each index; merged indices share a class
+ * @handle_cachep:          struct zs_handle
+ * @lock:                   keeps the two sums equal to those of the classes
+ * @pages_allocated:        written under @lock; read without (total_pages)
+ * @nr_zspages:             likewise
+ * @compaction_in_progress: one runner at a time
+ * @lengths_only:           zspages have no memory
+ */
+struct zs_pool {
+	struct size_class *size_class[ZS_SIZE_CLASSES];
+	struct kmem_cache *handle_cachep;
+	spinlock_t lock;
+	atomic64_t pages_allocated;
+	atomic64_t nr_zspages;
+	atomic_t compaction_in_progress;
+	bool lengths_only;
+};
+
+/*********************************
+* classes
+**********************************/
+/* The index for a request that already contains the handle. */
+static unsigned int get_size_class_index(size_t size)
+{
+	unsigned int index = 0;
+
+	if (size > ZS_MIN_ALLOC_SIZE)
+		index = DIV_ROUND_UP(size - ZS_MIN_ALLOC_SIZE,
+				     ZS_SIZE_CLASS_DELTA);
+	/*
+	 * 4089..4096 bytes and a handle exceed the largest class. Its zspage is
+	 * one page with one object, whose handle the kernel keeps in the page's
+	 * descriptor, so that the payload may be the whole page.
+	 */
+	return index < ZS_SIZE_CLASSES ? index : ZS_SIZE_CLASSES - 1;
+}
+
+/*
+ * The shortest chain with the fewest bytes left over (6.3 and later). The kernel
+ * gives powers of two one page without looking: they leave nothing over there.
+ */
+static unsigned int calculate_zspage_chain_size(unsigned int size,
+						unsigned int chain_max)
+{
+	unsigned int chain_size = 1, min_waste = size, i;
+
+	for (i = 1; i <= chain_max; i++) {
+		unsigned int waste = i * PAGE_SIZE % size;
+
+		if (waste < min_waste) {
+			min_waste = waste;
+			chain_size = i;
+		}
+	}
+	return chain_size;
+}
+
+static struct size_class *create_size_class(unsigned int index,
+					    unsigned int size,
+					    unsigned int pages)
+{
+	struct size_class *class = kzalloc(sizeof(*class), GFP_KERNEL);
+	unsigned int fg;
+
+	if (!class)
+		return NULL;
+	spin_lock_init(&class->lock);
+	for (fg = 0; fg < NR_FULLNESS_GROUPS; fg++)
+		INIT_LIST_HEAD(&class->fullness_list[fg]);
+	class->index = index;
+	class->size = size;
+	class->pages_per_zspage = pages;
+	class->objs_per_zspage = pages * PAGE_SIZE / size;
+	return class;
+}
+
+/*
+ * From the largest size downwards; a size whose zspage would have as many pages
+ * and objects as the one above it uses that class.
+ */
+static int create_size_classes(struct zs_pool *pool, unsigned int chain_max)
+{
+	struct size_class *prev = NULL;
+	unsigned int i, size, pages;
+
+	for (i = ZS_SIZE_CLASSES; i-- > 0;) {
+		size = ZS_MIN_ALLOC_SIZE + i * ZS_SIZE_CLASS_DELTA;
+		pages = calculate_zspage_chain_size(size, chain_max);
+
+		if (!prev || prev->pages_per_zspage != pages ||
+		    prev->objs_per_zspage != pages * PAGE_SIZE / size) {
+			prev = create_size_class(i, size, pages);
+			if (!prev)
+				return -ENOMEM;
+		}
+		pool->size_class[i] = prev;
+	}
+	return 0;
+}
+
+/*********************************
+* zspages
+**********************************/
+static enum fullness_group get_fullness_group(const struct size_class *class,
+					      const struct zspage *zspage)
+{
+	if (!zspage->inuse)
+		return ZS_INUSE_RATIO_0;
+	if (zspage->inuse == class->objs_per_zspage)
+		return ZS_INUSE_RATIO_100;
+	return 100 * zspage->inuse / class->objs_per_zspage / 10 + 1;
+}
+
+static void insert_zspage(struct size_class *class, struct zspage *zspage,
+			  enum fullness_group fullness)
+{
+	list_add(&zspage->list, &class->fullness_list[fullness]);
+	zspage->fullness = fullness;
+}
+
+/* A zspage that stays in its group keeps its place in the list. */
+static enum fullness_group fix_fullness_group(struct size_class *class,
+					      struct zspage *zspage)
+{
+	enum fullness_group fg = get_fullness_group(class, zspage);
+
+	if (fg != zspage->fullness) {
+		list_del(&zspage->list);
+		insert_zspage(class, zspage, fg);
+	}
+	return fg;
+}
+
+/* The newest zspage of the fullest group that has room. */
+static struct zspage *find_get_zspage(struct size_class *class)
+{
+	unsigned int fg;
+
+	for (fg = ZS_INUSE_RATIO_99; fg >= ZS_INUSE_RATIO_10; fg--)
+		if (!list_empty(&class->fullness_list[fg]))
+			return list_first_entry(&class->fullness_list[fg],
+						struct zspage, list);
+	return NULL;
+}
+
+static struct zspage *alloc_zspage(const struct zs_pool *pool,
+				   const struct size_class *class)
+{
+	unsigned int nr = class->objs_per_zspage, i;
+	struct zspage *zspage;
+
+	zspage = kmalloc(sizeof(*zspage) + nr * sizeof(zspage->slot[0]),
+			 GFP_KERNEL);
+	if (!zspage)
+		return NULL;
+
+	zspage->mem = NULL;
+	if (!pool->lengths_only) {
+		zspage->mem = kvmalloc(class->pages_per_zspage * PAGE_SIZE,
+				       GFP_KERNEL);
+		if (!zspage->mem) {
+			kfree(zspage);
+			return NULL;
+		}
+	}
+	INIT_LIST_HEAD(&zspage->list);
+	zspage->readers = 0;
+	zspage->inuse = 0;
+	zspage->freeobj = 0;
+	zspage->fullness = ZS_INUSE_RATIO_0;
+	zspage->class = class->index;
+	for (i = 0; i < nr; i++)
+		zspage->slot[i] = (unsigned long)(i + 1) << OBJ_TAG_BITS;
+	return zspage;
+}
+
+static void free_zspage(struct zspage *zspage)
+{
+	kvfree(zspage->mem);
+	kfree(zspage);
+}
+
+/* Under class->lock: a zspage of @class comes into the pool's sums. */
+static void account_zspage(struct zs_pool *pool, struct size_class *class)
+{
+	spin_lock(&pool->lock);
+	class->nr_zspages++;
+	atomic64_add(1, &pool->nr_zspages);
+	atomic64_add(class->pages_per_zspage, &pool->pages_allocated);
+	spin_unlock(&pool->lock);
+}
+
+/* Under class->lock: takes an empty zspage out; the caller frees its memory. */
+static void remove_zspage(struct zs_pool *pool, struct size_class *class,
+			  struct zspage *zspage)
+{
+	list_del(&zspage->list);
+	spin_lock(&pool->lock);
+	class->nr_zspages--;
+	atomic64_sub(1, &pool->nr_zspages);
+	atomic64_sub(class->pages_per_zspage, &pool->pages_allocated);
+	spin_unlock(&pool->lock);
+}
+
+/* Under the class lock: gives @handle the first free slot of @zspage. */
+static void obj_malloc(struct zspage *zspage, struct zs_handle *handle)
+{
+	unsigned int obj = zspage->freeobj;
+
+	zspage->freeobj = zspage->slot[obj] >> OBJ_TAG_BITS;
+	zspage->slot[obj] = (unsigned long)handle | OBJ_ALLOCATED_TAG;
+	zspage->inuse++;
+	handle->zspage = zspage;
+	handle->obj = obj;
+}
+
+static void obj_free(struct zspage *zspage, unsigned int obj)
+{
+	zspage->slot[obj] = (unsigned long)zspage->freeobj << OBJ_TAG_BITS;
+	zspage->freeobj = obj;
+	zspage->inuse--;
+}
+
+static unsigned char *obj_address(const struct size_class *class,
+				  const struct zspage *zspage, unsigned int obj)
+{
+	return zspage->mem + (size_t)obj * class->size;
+}
+
+/*********************************
+* malloc and free
+**********************************/
+static int zs_malloc(void *priv, size_t size, unsigned long *result)
+{
+	struct zs_pool *pool = priv;
+	struct size_class *class;
+	struct zs_handle *handle;
+	struct zspage *zspage;
+
+	if (!size)
+		return -EINVAL;
+	if (size > ZS_MAX_ALLOC_SIZE)
+		return -ENOSPC;
+
+	handle = kmem_cache_alloc(pool->handle_cachep, GFP_KERNEL);
+	if (!handle)
+		return -ENOMEM;
+	class = pool->size_class[get_size_class_index(size + ZS_HANDLE_SIZE)];
+	handle->class = class->index;
+
+	spin_lock(&class->lock);
+	zspage = find_get_zspage(class);
+	if (zspage) {
+		obj_malloc(zspage, handle);
+		fix_fullness_group(class, zspage);
+		goto out;
+	}
+	spin_unlock(&class->lock);
+
+	/* As in the kernel, two callers who come here both make a zspage. */
+	zspage = alloc_zspage(pool, class);
+	if (!zspage) {
+		kmem_cache_free(pool->handle_cachep, handle);
+		return -ENOMEM;
+	}
+
+	spin_lock(&class->lock);
+	obj_malloc(zspage, handle);
+	insert_zspage(class, zspage, get_fullness_group(class, zspage));
+	account_zspage(pool, class);
+out:
+	class->objs_inuse++;
+	spin_unlock(&class->lock);
+	*result = (unsigned long)handle;
+	return 0;
+}
+
+static void zs_free(void *priv, unsigned long value)
+{
+	struct zs_pool *pool = priv;
+	struct zs_handle *handle = (struct zs_handle *)value;
+	struct size_class *class = pool->size_class[handle->class];
+	struct zspage *zspage;
+	bool empty;
+
+	spin_lock(&class->lock);
+	zspage = handle->zspage;
+	obj_free(zspage, handle->obj);
+	class->objs_inuse--;
+	empty = fix_fullness_group(class, zspage) == ZS_INUSE_RATIO_0;
+	if (empty) {
+		WARN_ON_ONCE(zspage->readers);
+		remove_zspage(pool, class, zspage);
+	}
+	spin_unlock(&class->lock);
+
+	if (empty)
+		free_zspage(zspage);
+	kmem_cache_free(pool->handle_cachep, handle);
+}
+
+/*********************************
+* access
+**********************************/
+/* Pins the object in its place and returns its bytes. */
+static unsigned char *obj_pin(struct zs_pool *pool, unsigned long value,
+			      size_t len)
+{
+	struct zs_handle *handle = (struct zs_handle *)value;
+	struct size_class *class = pool->size_class[handle->class];
+	unsigned char *mem;
+
+	WARN_ON_ONCE(len > class->size);
+	spin_lock(&class->lock);
+	handle->zspage->readers++;
+	mem = obj_address(class, handle->zspage, handle->obj);
+	spin_unlock(&class->lock);
+	return mem;
+}
+
+static void obj_unpin(struct zs_pool *pool, unsigned long value)
+{
+	struct zs_handle *handle = (struct zs_handle *)value;
+	struct size_class *class = pool->size_class[handle->class];
+
+	spin_lock(&class->lock);
+	WARN_ON_ONCE(!handle->zspage->readers);
+	handle->zspage->readers--;
+	spin_unlock(&class->lock);
+}
+
+static void zs_obj_write(void *priv, unsigned long handle, const void *src,
+			 size_t len)
+{
+	struct zs_pool *pool = priv;
+
+	if (pool->lengths_only)
+		return;
+	memcpy(obj_pin(pool, handle, len), src, len);
+	obj_unpin(pool, handle);
+}
+
+static const void *zs_obj_read_begin(void *priv, unsigned long handle,
+				     size_t len, void *local_copy)
+{
+	(void)local_copy;
+	return obj_pin(priv, handle, len);
+}
+
+static void zs_obj_read_end(void *priv, unsigned long handle, const void *mem)
+{
+	(void)mem;
+	obj_unpin(priv, handle);
+}
+
+/*********************************
+* compaction
+**********************************/
+/* Pages that would come free if the objects of @class stood close together. */
+static u64 zs_can_compact(const struct size_class *class)
+{
+	u64 unused = class->nr_zspages * class->objs_per_zspage -
+		     class->objs_inuse;
+
+	return unused / class->objs_per_zspage * class->pages_per_zspage;
+}
+
+/* Takes the newest zspage of the emptiest group out of its list. */
+static struct zspage *isolate_src_zspage(struct size_class *class)
+{
+	struct zspage *zspage;
+	unsigned int fg;
+
+	for (fg = ZS_INUSE_RATIO_10; fg <= ZS_INUSE_RATIO_99; fg++) {
+		if (list_empty(&class->fullness_list[fg]))
+			continue;
+		zspage = list_first_entry(&class->fullness_list[fg],
+					  struct zspage, list);
+		list_del(&zspage->list);
+		return zspage;
+	}
+	return NULL;
+}
+
+/* And of the fullest. */
+static struct zspage *isolate_dst_zspage(struct size_class *class)
+{
+	struct zspage *zspage = find_get_zspage(class);
+
+	if (zspage)
+		list_del(&zspage->list);
+	return zspage;
+}
+
+/* Lists an isolated zspage again, in front of its group. */
+static enum fullness_group putback_zspage(struct size_class *class,
+					  struct zspage *zspage)
+{
+	enum fullness_group fg = get_fullness_group(class, zspage);
+
+	insert_zspage(class, zspage, fg);
+	return fg;
+}
+
+/* Moves objects, lowest slot first, until @src is empty or @dst full. */
+static void migrate_zspage(const struct size_class *class, struct zspage *src,
+			   struct zspage *dst)
+{
+	unsigned int nr = class->objs_per_zspage, obj;
+	struct zs_handle *handle;
+
+	for (obj = 0; obj < nr && dst->inuse < nr && src->inuse; obj++) {
+		if (!(src->slot[obj] & OBJ_ALLOCATED_TAG))
+			continue;
+		handle = (struct zs_handle *)(src->slot[obj] &
+					      ~OBJ_ALLOCATED_TAG);
+		obj_malloc(dst, handle);
+		if (src->mem)
+			memcpy(obj_address(class, dst, handle->obj),
+			       obj_address(class, src, obj), class->size);
+		obj_free(src, obj);
+	}
+}
+
+/*
+ * __zs_compact of 7.2. Each destination is filled before the next is chosen, and
+ * the lock is let go in between, with nothing isolated.
+ */
+static u64 compact_class(struct zs_pool *pool, struct size_class *class)
+{
+	struct zspage *src, *dst = NULL;
+	u64 pages_freed = 0;
+
+	spin_lock(&class->lock);
+	while (zs_can_compact(class)) {
+		if (!dst)
+			dst = isolate_dst_zspage(class);
+		if (!dst)
+			break;
+		src = isolate_src_zspage(class);
+		if (!src)
+			break;
+		if (src->readers) {
+			/* the same source would be chosen again: give up */
+			putback_zspage(class, src);
+			break;
+		}
+		migrate_zspage(class, src, dst);
+		if (putback_zspage(class, src) == ZS_INUSE_RATIO_0) {
+			remove_zspage(pool, class, src);
+			free_zspage(src);
+			pages_freed += class->pages_per_zspage;
+		}
+		if (get_fullness_group(class, dst) == ZS_INUSE_RATIO_100) {
+			putback_zspage(class, dst);
+			dst = NULL;
+			spin_unlock(&class->lock);
+			cond_resched();
+			spin_lock(&class->lock);
+		}
+	}
+	if (dst)
+		putback_zspage(class, dst);
+	spin_unlock(&class->lock);
+	return pages_freed;
+}
+
+static unsigned long zs_compact(void *priv)
+{
+	struct zs_pool *pool = priv;
+	unsigned long pages_freed = 0;
+	unsigned int i;
+
+	if (atomic_xchg(&pool->compaction_in_progress, 1))
+		return 0;
+	for (i = ZS_SIZE_CLASSES; i-- > 0;)
+		if (pool->size_class[i]->index == i)
+			pages_freed += compact_class(pool, pool->size_class[i]);
+	atomic_set(&pool->compaction_in_progress, 0);
+	return pages_freed;
+}
+
+/*********************************
+* check
+**********************************/
+static bool zspage_is_valid(const struct zs_pool *pool,
+			    const struct size_class *class,
+			    const struct zspage *zspage)
+{
+	unsigned int nr = class->objs_per_zspage, inuse = 0, free, i;
+	const struct zs_handle *handle;
+
+	if (zspage->class != class->index || !zspage->mem != pool->lengths_only)
+		return false;
+
+	for (i = 0; i < nr; i++) {
+		if (!(zspage->slot[i] & OBJ_ALLOCATED_TAG))
+			continue;
+		handle = (const struct zs_handle *)(zspage->slot[i] &
+						    ~OBJ_ALLOCATED_TAG);
+		if (handle->zspage != zspage || handle->obj != i ||
+		    handle->class != class->index)
+			return false;
+		inuse++;
+	}
+	if (!inuse || inuse != zspage->inuse)
+		return false;
+
+	/* as many steps as there are free slots must end at the end mark */
+	for (free = nr - inuse, i = zspage->freeobj; free; free--) {
+		if (i >= nr || (zspage->slot[i] & OBJ_ALLOCATED_TAG))
+			return false;
+		i = zspage->slot[i] >> OBJ_TAG_BITS;
+	}
+	return i == nr;
+}
+
+/* Under class->lock. */
+static bool class_is_valid(const struct zs_pool *pool,
+			   const struct size_class *class)
+{
+	u64 nr_zspages = 0, objs_inuse = 0;
+	const struct list_head *head;
+	const struct zspage *zspage;
+	unsigned int fg;
+
+	for (fg = 0; fg < NR_FULLNESS_GROUPS; fg++) {
+		head = &class->fullness_list[fg];
+		list_for_each_entry(zspage, head, list) {
+			/* more than there are: the list is a loop */
+			if (nr_zspages++ == class->nr_zspages ||
+			    zspage->list.next->prev != &zspage->list ||
+			    zspage->fullness != fg ||
+			    get_fullness_group(class, zspage) != fg ||
+			    !zspage_is_valid(pool, class, zspage))
+				return false;
+			objs_inuse += zspage->inuse;
+		}
+	}
+	return nr_zspages == class->nr_zspages &&
+	       objs_inuse == class->objs_inuse;
+}
+
+static int zs_check(void *priv)
+{
+	struct zs_pool *pool = priv;
+	struct size_class *class;
+	u64 pages = 0, nr_zspages = 0;
+	bool valid = true;
+	unsigned int i;
+
+	for (i = 0; i < ZS_SIZE_CLASSES && valid; i++) {
+		class = pool->size_class[i];
+		if (class->index != i)
+			continue;
+		spin_lock(&class->lock);
+		valid = class_is_valid(pool, class);
+		spin_unlock(&class->lock);
+	}
+
+	/* one lock for all the sums, so that this holds beside other threads */
+	spin_lock(&pool->lock);
+	for (i = 0; i < ZS_SIZE_CLASSES; i++) {
+		class = pool->size_class[i];
+		if (class->index != i)
+			continue;
+		nr_zspages += class->nr_zspages;
+		pages += class->nr_zspages * class->pages_per_zspage;
+	}
+	if (pages != (u64)atomic64_read(&pool->pages_allocated) ||
+	    nr_zspages != (u64)atomic64_read(&pool->nr_zspages))
+		valid = false;
+	spin_unlock(&pool->lock);
+	return valid ? 0 : -EUCLEAN;
+}
+
+/*********************************
+* pools
+**********************************/
+static u64 zs_total_pages(void *priv)
+{
+	struct zs_pool *pool = priv;
+
+	return atomic64_read(&pool->pages_allocated);
+}
+
+static u64 zs_nr_zspages(void *priv)
+{
+	struct zs_pool *pool = priv;
+
+	return atomic64_read(&pool->nr_zspages);
+}
+
+static void zs_destroy_pool(void *priv)
+{
+	struct zs_pool *pool = priv;
+	unsigned int i;
+
+	WARN_ON_ONCE(zs_total_pages(pool));
+	/* a failed create leaves the lower indices NULL */
+	for (i = 0; i < ZS_SIZE_CLASSES; i++)
+		if (pool->size_class[i] && pool->size_class[i]->index == i)
+			kfree(pool->size_class[i]);
+	kmem_cache_destroy(pool->handle_cachep);
+	kfree(pool);
+}
+
+static void *zs_create_pool(const struct zpool_config *config)
+{
+	unsigned int chain_max = config->chain_size;
+	struct zs_pool *pool;
+
+	if (!chain_max)
+		chain_max = ZS_DEFAULT_CHAIN_SIZE;
+	if (WARN_ON_ONCE(chain_max > ZS_MAX_CHAIN_SIZE))
+		return NULL;
+
+	pool = kzalloc(sizeof(*pool), GFP_KERNEL);
+	if (!pool)
+		return NULL;
+	spin_lock_init(&pool->lock);
+	atomic64_set(&pool->pages_allocated, 0);
+	atomic64_set(&pool->nr_zspages, 0);
+	atomic_set(&pool->compaction_in_progress, 0);
+	pool->lengths_only = config->lengths_only;
+	pool->handle_cachep = kmem_cache_create(
+		"zs_handle", sizeof(struct zs_handle), 0, 0, NULL);
+	if (!pool->handle_cachep)
+		goto destroy;
+	if (create_size_classes(pool, chain_max))
+		goto destroy;
+	return pool;
+
+destroy:
+	zs_destroy_pool(pool);
+	return NULL;
+}
+
+const struct zpool_ops zpool_zsmalloc = {
+	.name = "zsmalloc",
+	.in_kernel = true,
+	.create = zs_create_pool,
+	.destroy = zs_destroy_pool,
+	.malloc = zs_malloc,
+	.free = zs_free,
+	.obj_write = zs_obj_write,
+	.obj_read_begin = zs_obj_read_begin,
+	.obj_read_end = zs_obj_read_end,
+	.total_pages = zs_total_pages,
+	.nr_zspages = zs_nr_zspages,
+	.compact = zs_compact,
+	.check = zs_check,
+};
