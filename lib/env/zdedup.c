@@ -1,0 +1,736 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * zdedup.c - the verbs of lib/zdedup.h: what mm/page_io.c and mm/swap_state.c do
+ * around zswap
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <linux/bitops.h>
+#include <linux/errno.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "compat/custom.h"
+#include "dedup/dedup.h"
+#include "env/env.h"
+#include "registry.h"
+
+/*------------------------------------------------------- what zswap asks */
+
+static int env_swapcache_add(void *env, swp_entry_t swp,
+			     struct zswap_folio *folio)
+{
+	struct zdedup *zd = env;
+	struct swap_device *dev = zd->device[swp_type(swp)];
+
+	/* Whoever holds the slot's lock has its folio in the swap cache. */
+	if (!swap_trylock(dev, swp_offset(swp)))
+		return -EEXIST;
+	if (zd->zs.lengths_only)
+		return 0;
+	folio->data = kmalloc(PAGE_SIZE, GFP_KERNEL);
+	if (!folio->data) {
+		swap_unlock(dev, swp_offset(swp));
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static void env_swapcache_drop(void *env, struct zswap_folio *folio)
+{
+	struct zdedup *zd = env;
+
+	kfree(folio->data);
+	swap_unlock(zd->device[swp_type(folio->swap)],
+		    swp_offset(folio->swap));
+}
+
+static int env_swap_write(void *env, struct zswap_folio *folio)
+{
+	struct zdedup *zd = env;
+	struct swap_device *dev = zd->device[swp_type(folio->swap)];
+	u64 offset = swp_offset(folio->swap);
+
+	/* A stale entry under a zero slot is written where nobody will read it. */
+	if (test_bit(offset, dev->zero)) {
+		atomic_long_inc(&zd->pswpout);
+		return 0;
+	}
+	return swap_device_write(zd, dev, offset, folio->data);
+}
+
+static void env_queue_shrink(void *env)
+{
+	struct zdedup *zd = env;
+
+	atomic_set(&zd->shrink_queued, 1);
+}
+
+static void env_stage(void *env, enum zswap_stage stage)
+{
+	static const enum zdedup_stage map[] = {
+		[ZSWAP_STAGE_OTHER] = ZDEDUP_STAGE_OTHER,
+		[ZSWAP_STAGE_HASH] = ZDEDUP_STAGE_HASH,
+		[ZSWAP_STAGE_LOOKUP] = ZDEDUP_STAGE_LOOKUP,
+		[ZSWAP_STAGE_COMPARE] = ZDEDUP_STAGE_COMPARE,
+		[ZSWAP_STAGE_COMPRESS] = ZDEDUP_STAGE_COMPRESS,
+		[ZSWAP_STAGE_ALLOCATE] = ZDEDUP_STAGE_ALLOCATE,
+		[ZSWAP_STAGE_DECOMPRESS] = ZDEDUP_STAGE_DECOMPRESS,
+	};
+	struct zdedup *zd = env;
+
+	if (zd->stage_hook)
+		zd->stage_hook(zd->stage_data, map[stage]);
+}
+
+const struct zswap_env_ops zdedup_env_ops = {
+	.may_zswap = memcg_may_zswap,
+	.writeback_enabled = memcg_writeback_enabled,
+	.charge = memcg_charge,
+	.uncharge = memcg_uncharge,
+	.memcg = memcg_of,
+	.memcg_id = memcg_id,
+	.lru = memcg_lru,
+	.next_memcg = memcg_next,
+	.swapcache_add = env_swapcache_add,
+	.swapcache_drop = env_swapcache_drop,
+	.swap_write = env_swap_write,
+	.queue_shrink = env_queue_shrink,
+	.stage = env_stage,
+};
+
+/*------------------------------------------------------- create and destroy */
+
+void zdedup_config_init(struct zdedup_config *config)
+{
+	*config = (struct zdedup_config){
+		.kernel = "7.2",
+		.compressor = "lz4",
+		.zpool = "zsmalloc",
+		.hash = "xxh64",
+		.dedup = "none",
+		.seed = 1,
+		.max_pool_percent = 20,
+		.accept_threshold_percent = 90,
+	};
+}
+
+/* splitmix64: two key words from one seed, the same on every machine */
+static u64 seed_next(u64 *state)
+{
+	u64 z = *state += 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return z ^ (z >> 31);
+}
+
+/* Looks up the words of @config. 0 or -EINVAL and @why. */
+static int config_resolve(const struct zdedup_config *config,
+			  struct zswap_config *zc, char *why)
+{
+	struct registry_compressor compressor;
+	struct registry_policy policy;
+	struct registry_hash hash;
+	u64 seed = config->seed;
+	const char *near;
+
+	zc->behaviour = zswap_behaviour_find(config->kernel);
+	if (!zc->behaviour) {
+		near = registry_name(REGISTRY_KERNEL, 0);
+		snprintf(why, ZDEDUP_WHY_MAX,
+			 "unknown kernel '%s' (this build has %s)",
+			 config->kernel, near);
+		return -EINVAL;
+	}
+	if (registry_compressor(config->compressor, &compressor, why,
+				ZDEDUP_WHY_MAX) ||
+	    registry_zpool(config->zpool, &zc->zpool, why, ZDEDUP_WHY_MAX) ||
+	    registry_hash(config->hash, &hash, why, ZDEDUP_WHY_MAX) ||
+	    registry_policy(config->dedup, &policy, why, ZDEDUP_WHY_MAX))
+		return -EINVAL;
+	zc->comp = compressor.ops;
+	zc->comp_params = compressor.params;
+	zc->dedup.hash = hash.ops;
+	zc->dedup.hash_bits = hash.bits;
+	zc->dedup.key.k0 = seed_next(&seed);
+	zc->dedup.key.k1 = seed_next(&seed);
+	zc->dedup.policy = policy.ops;
+	zc->dedup.sharers_max = policy.sharers_max;
+	zc->lengths_only = config->lengths_only;
+	zc->verify = config->verify;
+	return 0;
+}
+
+static int zdedup_init(struct zdedup *zd, const struct zdedup_config *config,
+		       const struct zswap_config *zc)
+{
+	mutex_init(&zd->param_lock);
+	mutex_init(&zd->shrink_lock);
+	if (memcg_init(zd))
+		return -ENOMEM;
+	if (zswap_init(&zd->zs, zc)) {
+		memcg_exit(zd);
+		return -ENOMEM;
+	}
+	zd->built_with_dedup = zc->dedup.policy->lookup(0);
+	zdedup_set_limits(zd, config->totalram_pages, config->max_pool_percent,
+			  config->accept_threshold_percent);
+	return 0;
+}
+
+int zdedup_create(const struct zdedup_config *config, struct zdedup **out,
+		  char *why)
+{
+	struct zswap_config zc = { .ops = &zdedup_env_ops };
+	char unread[ZDEDUP_WHY_MAX];
+	struct zdedup *zd;
+	int err;
+
+	*out = NULL;
+	if (!why)
+		why = unread;
+	err = config_resolve(config, &zc, why);
+	if (err)
+		return err;
+	zd = kzalloc(sizeof(*zd), GFP_KERNEL);
+	zc.env = zd;
+	if (!zd || zdedup_init(zd, config, &zc)) {
+		kfree(zd);
+		snprintf(why, ZDEDUP_WHY_MAX, "out of memory");
+		return -ENOMEM;
+	}
+	*out = zd;
+	return 0;
+}
+
+void zdedup_destroy(struct zdedup *zd)
+{
+	unsigned int type;
+
+	if (!zd)
+		return;
+	for (type = 0; type < ZDEDUP_TYPES_MAX; type++)
+		if (zd->device[type])
+			zdedup_swapoff(zd, type);
+	zswap_exit(&zd->zs);
+	memcg_exit(zd);
+	kfree(zd);
+}
+
+/*----------------------------------------------------------- swap devices */
+
+int zdedup_swapon(struct zdedup *zd, unsigned int type, uint64_t nr_slots)
+{
+	struct swap_device *dev;
+	int err;
+
+	if (type >= ZDEDUP_TYPES_MAX || !nr_slots || nr_slots > SWAP_SLOTS_MAX)
+		return -EINVAL;
+	if (zd->device[type])
+		return -EBUSY;
+	err = swap_device_create(nr_slots, &dev);
+	if (err)
+		return err;
+	err = zswap_swapon(&zd->zs, type, nr_slots);
+	if (err) {
+		swap_device_destroy(dev);
+		return err;
+	}
+	zd->device[type] = dev;
+	return 0;
+}
+
+/*
+ * try_to_unuse() reads every slot back. What is read is thrown away here, so the
+ * bytes need not be: entries are freed tree by tree, and the maps cleared.
+ */
+int zdedup_swapoff(struct zdedup *zd, unsigned int type)
+{
+	struct zswap_trees *trees;
+	struct swap_device *dev;
+	unsigned long i, index;
+	void *entry;
+	u64 word;
+
+	if (type >= ZDEDUP_TYPES_MAX || !zd->device[type])
+		return -EINVAL;
+	dev = zd->device[type];
+	trees = &zd->zs.trees[type];
+	for (i = 0; i < trees->nr; i++)
+		xa_for_each(&trees->tree[i], index, entry)
+			zswap_invalidate(&zd->zs,
+					 swp_entry(type, i * ZSWAP_TREE_SLOTS +
+							 index));
+	for (word = 0; word < DIV_ROUND_UP(dev->nr_slots, 64); word++) {
+		atomic_long_sub(hweight64(dev->zero[word]), &zd->live_zero);
+		atomic_long_sub(hweight64(dev->filled[word]), &zd->live_device);
+	}
+	zswap_swapoff(&zd->zs, type);
+	swap_device_destroy(dev);
+	zd->device[type] = NULL;
+	return 0;
+}
+
+/* The device of @slot, if @nr slots from there on are all inside of it. */
+static struct swap_device *slot_device(struct zdedup *zd,
+				       struct zdedup_slot slot, u64 nr)
+{
+	struct swap_device *dev;
+
+	if (slot.type >= ZDEDUP_TYPES_MAX)
+		return NULL;
+	dev = zd->device[slot.type];
+	if (!dev || slot.offset >= dev->nr_slots ||
+	    nr > dev->nr_slots - slot.offset)
+		return NULL;
+	return dev;
+}
+
+/*------------------------------------------------------------------- store */
+
+static bool page_is_zero(const void *page)
+{
+	const u64 *word = page;
+
+	/* the last word first, as the kernel does: most pages fail there */
+	return !word[PAGE_SIZE / sizeof(u64) - 1] && !word[0] &&
+	       !memcmp(page, (const char *)page + sizeof(u64),
+		       PAGE_SIZE - sizeof(u64));
+}
+
+static bool folio_is_zero(struct zdedup *zd, const struct zswap_folio *folio)
+{
+	unsigned int i;
+
+	if (zd->zs.lengths_only)
+		return !folio->length;
+	if (zd->stage_hook)
+		zd->stage_hook(zd->stage_data, ZDEDUP_STAGE_CLASSIFY);
+	for (i = 0; i < folio->nr_pages; i++)
+		if (!page_is_zero((const char *)folio->data + i * PAGE_SIZE))
+			break;
+	if (zd->stage_hook)
+		zd->stage_hook(zd->stage_data, ZDEDUP_STAGE_OTHER);
+	return i == folio->nr_pages;
+}
+
+/*
+ * The work item that zswap queued. The kernel's worker runs beside; here it has
+ * run when the call that queued it returns, which is what makes results repeat.
+ */
+static void run_queued_shrink(struct zdedup *zd)
+{
+	if (!atomic_read(&zd->shrink_queued) ||
+	    !atomic_xchg(&zd->shrink_queued, 0))
+		return;
+	zdedup_shrink(zd);
+}
+
+/* zswap refused: the device, unless the memcg keeps its pages out of there. */
+static int store_refused(struct zdedup *zd, struct swap_device *dev,
+			 const struct zswap_folio *folio,
+			 struct zdedup_result *result)
+{
+	u64 offset = swp_offset(folio->swap);
+	unsigned int i;
+	int err = 0;
+
+	if (!memcg_writeback_enabled(zd, folio->objcg->memcg)) {
+		for (i = 0; i < folio->nr_pages; i++)
+			swap_slot_clear(zd, dev, offset + i);
+		result->where = ZDEDUP_RESIDENT;
+		return 0;
+	}
+	result->where = ZDEDUP_DEVICE;
+	for (i = 0; i < folio->nr_pages && !err; i++)
+		err = swap_device_write(zd, dev, offset + i,
+					folio->data ? (char *)folio->data +
+							      i * PAGE_SIZE :
+						      NULL);
+	for (i = 0; err && i < folio->nr_pages; i++)
+		swap_slot_clear(zd, dev, offset + i);
+	return err;
+}
+
+/* swap_writeout(): with the slots locked */
+static int store_locked(struct zdedup *zd, struct swap_device *dev,
+			struct zswap_folio *folio, struct zdedup_result *result)
+{
+	u64 offset = swp_offset(folio->swap);
+	struct zswap_entry *entry;
+	unsigned int i;
+
+	*result = (struct zdedup_result){ .where = ZDEDUP_ZERO };
+	if (folio_is_zero(zd, folio)) {
+		for (i = 0; i < folio->nr_pages; i++)
+			swap_slot_set_zero(zd, dev, offset + i);
+		atomic_long_add(folio->nr_pages, &zd->swpout_zero);
+		return 0;
+	}
+	/* What was here is replaced, wherever the page goes now. */
+	for (i = 0; i < folio->nr_pages; i++)
+		swap_slot_clear(zd, dev, offset + i);
+	if (!zswap_store(&zd->zs, folio))
+		return store_refused(zd, dev, folio, result);
+	entry = zswap_find(&zd->zs, folio->swap);
+	result->where = ZDEDUP_POOL;
+	result->length = entry->charged;
+	result->shared = folio->shared;
+	return 0;
+}
+
+static int store(struct zdedup *zd, struct zdedup_slot slot, uint32_t memcg,
+		 struct zswap_folio *folio, struct zdedup_result *result)
+{
+	struct swap_device *dev = slot_device(zd, slot, folio->nr_pages);
+	struct mem_cgroup *cg = memcg_find(zd, memcg);
+	struct zdedup_result unread;
+	unsigned int i;
+	int err;
+
+	if (!dev || !cg)
+		return -EINVAL;
+	folio->swap = swp_entry(slot.type, slot.offset);
+	folio->objcg = cg->objcg;
+	/* in ascending order, so two folios that overlap cannot block each other */
+	for (i = 0; i < folio->nr_pages; i++)
+		swap_lock(dev, slot.offset + i);
+	err = store_locked(zd, dev, folio, result ? result : &unread);
+	for (i = 0; i < folio->nr_pages; i++)
+		swap_unlock(dev, slot.offset + i);
+	run_queued_shrink(zd);
+	return err;
+}
+
+int zdedup_store_folio(struct zdedup *zd, struct zdedup_slot slot,
+		       uint32_t memcg, const void *pages, unsigned int nr_pages,
+		       struct zdedup_result *result)
+{
+	struct zswap_folio folio = {
+		.nr_pages = nr_pages,
+		.data = (void *)pages,
+	};
+
+	if (zd->zs.lengths_only || !nr_pages ||
+	    nr_pages > ZDEDUP_FOLIO_PAGES_MAX)
+		return -EINVAL;
+	return store(zd, slot, memcg, &folio, result);
+}
+
+int zdedup_store(struct zdedup *zd, struct zdedup_slot slot, uint32_t memcg,
+		 const void *page, struct zdedup_result *result)
+{
+	return zdedup_store_folio(zd, slot, memcg, page, 1, result);
+}
+
+int zdedup_store_length(struct zdedup *zd, struct zdedup_slot slot,
+			uint32_t memcg, unsigned int length,
+			struct zdedup_result *result)
+{
+	struct zswap_folio folio = { .nr_pages = 1, .length = length };
+
+	if (!zd->zs.lengths_only || length > PAGE_SIZE)
+		return -EINVAL;
+	return store(zd, slot, memcg, &folio, result);
+}
+
+/*---------------------------------------------------- load and invalidate */
+
+/* swap_read_folio(): with the slot locked */
+static int load_locked(struct zdedup *zd, struct swap_device *dev,
+		       struct zswap_folio *folio, enum zdedup_where *from)
+{
+	u64 offset = swp_offset(folio->swap);
+	int err;
+
+	if (test_bit(offset, dev->zero)) {
+		if (folio->data)
+			memset(folio->data, 0, PAGE_SIZE);
+		atomic_long_inc(&zd->swpin_zero);
+		*from = ZDEDUP_ZERO;
+		/* The slot is freed, and with it an older entry that the bit hid. */
+		zswap_invalidate(&zd->zs, folio->swap);
+		swap_slot_clear(zd, dev, offset);
+		return 0;
+	}
+	*from = ZDEDUP_POOL;
+	err = zswap_load(&zd->zs, folio);
+	if (err != -ENOENT || !test_bit(offset, dev->filled))
+		return err;
+	*from = ZDEDUP_DEVICE;
+	err = swap_device_read(zd, dev, offset, folio->data);
+	if (err)
+		return -EIO;
+	swap_slot_clear(zd, dev, offset);
+	return 0;
+}
+
+int zdedup_load(struct zdedup *zd, struct zdedup_slot slot, void *page,
+		enum zdedup_where *from)
+{
+	struct swap_device *dev = slot_device(zd, slot, 1);
+	struct zswap_folio folio = {
+		.swap = swp_entry(slot.type, slot.offset),
+		.nr_pages = 1,
+		.data = zd->zs.lengths_only ? NULL : page,
+	};
+	enum zdedup_where unread;
+	int err;
+
+	if (!dev)
+		return -EINVAL;
+	swap_lock(dev, slot.offset);
+	err = load_locked(zd, dev, &folio, from ? from : &unread);
+	swap_unlock(dev, slot.offset);
+	return err;
+}
+
+int zdedup_invalidate(struct zdedup *zd, struct zdedup_slot slot)
+{
+	struct swap_device *dev = slot_device(zd, slot, 1);
+	bool entry, held;
+
+	if (!dev)
+		return -EINVAL;
+	swap_lock(dev, slot.offset);
+	entry = zswap_invalidate(&zd->zs, swp_entry(slot.type, slot.offset));
+	held = swap_slot_clear(zd, dev, slot.offset);
+	swap_unlock(dev, slot.offset);
+	return entry || held ? 0 : -ENOENT;
+}
+
+int zdedup_peek(struct zdedup *zd, struct zdedup_slot slot,
+		enum zdedup_where *where)
+{
+	struct swap_device *dev = slot_device(zd, slot, 1);
+	int err = 0;
+
+	if (!dev)
+		return -EINVAL;
+	swap_lock(dev, slot.offset);
+	if (test_bit(slot.offset, dev->zero))
+		*where = ZDEDUP_ZERO;
+	else if (zswap_find(&zd->zs, swp_entry(slot.type, slot.offset)))
+		*where = ZDEDUP_POOL;
+	else if (test_bit(slot.offset, dev->filled))
+		*where = ZDEDUP_DEVICE;
+	else
+		err = -ENOENT;
+	swap_unlock(dev, slot.offset);
+	return err;
+}
+
+int zdedup_length(struct zdedup *zd, const void *page)
+{
+	return zswap_compressed_length(&zd->zs, page);
+}
+
+/*---------------------------------------------------- writeback and limits */
+
+int zdedup_writeback(struct zdedup *zd, struct zdedup_slot slot)
+{
+	if (!slot_device(zd, slot, 1))
+		return -EINVAL;
+	return zswap_writeback(&zd->zs, swp_entry(slot.type, slot.offset));
+}
+
+void zdedup_shrink(struct zdedup *zd)
+{
+	mutex_lock(&zd->shrink_lock);
+	zswap_shrink_worker(&zd->zs);
+	mutex_unlock(&zd->shrink_lock);
+}
+
+int zdedup_set_compressor(struct zdedup *zd, const char *word, char *why)
+{
+	struct registry_compressor compressor;
+	char unread[ZDEDUP_WHY_MAX];
+	int err;
+
+	err = registry_compressor(word, &compressor, why ? why : unread,
+				  ZDEDUP_WHY_MAX);
+	if (err)
+		return err;
+	mutex_lock(&zd->param_lock);
+	err = zswap_set_compressor(&zd->zs, compressor.ops, &compressor.params);
+	mutex_unlock(&zd->param_lock);
+	return err;
+}
+
+int zdedup_set_dedup(struct zdedup *zd, const char *word, char *why)
+{
+	struct registry_policy policy;
+	char unread[ZDEDUP_WHY_MAX];
+	int err;
+
+	err = registry_policy(word, &policy, why ? why : unread,
+			      ZDEDUP_WHY_MAX);
+	if (err)
+		return err;
+	mutex_lock(&zd->param_lock);
+	zswap_dedup_set_policy(&zd->zs, policy.ops, policy.sharers_max);
+	if (policy.ops->lookup(0))
+		WRITE_ONCE(zd->built_with_dedup, true);
+	mutex_unlock(&zd->param_lock);
+	return 0;
+}
+
+void zdedup_set_enabled(struct zdedup *zd, bool enabled)
+{
+	WRITE_ONCE(zd->zs.enabled, enabled);
+}
+
+void zdedup_set_limits(struct zdedup *zd, uint64_t totalram_pages,
+		       unsigned int max_pool_percent,
+		       unsigned int accept_threshold_percent)
+{
+	WRITE_ONCE(zd->zs.totalram_pages, totalram_pages);
+	WRITE_ONCE(zd->zs.max_pool_percent, max_pool_percent);
+	WRITE_ONCE(zd->zs.accept_threshold_percent, accept_threshold_percent);
+	if (!totalram_pages)
+		WRITE_ONCE(zd->zs.reached_full, false);
+}
+
+uint64_t zdedup_compact(struct zdedup *zd)
+{
+	return zswap_compact(&zd->zs);
+}
+
+/*-------------------------------------------------------------- statistics */
+
+/*
+ * Bytes of the kernel's own structures, docs/MODEL.md ("Sizes"). An entry would
+ * shrink to 48 bytes with dedup, as its length, pool and handle move to the
+ * content; it is counted as unchanged, against dedup.
+ */
+#define KERNEL_ENTRY_BYTES 56
+#define KERNEL_XA_NODE_BYTES 576
+#define KERNEL_ZS_HANDLE_BYTES 8
+#define KERNEL_ZSPAGE_BYTES 56
+#define KERNEL_CONTENT_BYTES 64
+
+static u64 slot_tree_nodes(struct zdedup *zd)
+{
+	unsigned long t, i;
+	u64 nodes = 0;
+
+	for (t = 0; t < ZDEDUP_TYPES_MAX; t++)
+		for (i = 0; i < zd->zs.trees[t].nr; i++)
+			nodes += xa_nr_nodes(&zd->zs.trees[t].tree[i]);
+	return nodes;
+}
+
+static void get_metadata(struct zdedup *zd, struct zdedup_stats *stats)
+{
+	u64 handles = zd->zs.zpool_ops->nr_zspages ?
+			      stats->contents * KERNEL_ZS_HANDLE_BYTES :
+			      0;
+
+	if (READ_ONCE(zd->built_with_dedup))
+		stats->dedup_metadata_bytes =
+			stats->contents * KERNEL_CONTENT_BYTES +
+			atomic_long_read(&zd->zs.dedup.index_bytes);
+	stats->metadata_bytes =
+		stats->stored_pages * KERNEL_ENTRY_BYTES +
+		slot_tree_nodes(zd) * KERNEL_XA_NODE_BYTES + handles +
+		zswap_nr_zspages(&zd->zs) * KERNEL_ZSPAGE_BYTES +
+		stats->dedup_metadata_bytes;
+}
+
+static void get_dedup_stats(struct zswap_dedup *d, struct zdedup_stats *stats)
+{
+	stats->payload_bytes = atomic_long_read(&d->payload_bytes);
+	stats->pages_shared = atomic_long_read(&d->pages_shared);
+	stats->pages_sharing = atomic_long_read(&d->pages_sharing);
+	stats->pages_unshared = atomic_long_read(&d->pages_unshared);
+	stats->contents = stats->pages_shared + stats->pages_unshared;
+	stats->lookups = atomic_long_read(&d->lookups);
+	stats->candidates = atomic_long_read(&d->candidates);
+	stats->compares = atomic_long_read(&d->compares);
+	stats->hits = atomic_long_read(&d->hits);
+	stats->false_positives = atomic_long_read(&d->false_positives);
+	stats->dup_races = atomic_long_read(&d->dup_races);
+	stats->sharers_full = atomic_long_read(&d->sharers_full);
+}
+
+void zdedup_get_stats(struct zdedup *zd, struct zdedup_stats *stats)
+{
+	struct zswap_stats *s = &zd->zs.stats;
+
+	*stats = (struct zdedup_stats){
+		.stored_pages = atomic_long_read(&s->stored_pages),
+		.stored_incompressible_pages =
+			atomic_long_read(&s->stored_incompressible_pages),
+		.pool_total_size = zswap_total_pages(&zd->zs) * PAGE_SIZE,
+		.written_back_pages = atomic_long_read(&s->written_back_pages),
+		.pool_limit_hit = atomic_long_read(&s->pool_limit_hit),
+		.reject_reclaim_fail =
+			atomic_long_read(&s->reject_reclaim_fail),
+		.reject_alloc_fail = atomic_long_read(&s->reject_alloc_fail),
+		.reject_kmemcache_fail =
+			atomic_long_read(&s->reject_kmemcache_fail),
+		.reject_compress_fail =
+			atomic_long_read(&s->reject_compress_fail),
+		.reject_compress_poor =
+			atomic_long_read(&s->reject_compress_poor),
+		.decompress_fail = atomic_long_read(&s->decompress_fail),
+		.zswpout = atomic_long_read(&s->zswpout),
+		.zswpin = atomic_long_read(&s->zswpin),
+		.zswpwb = atomic_long_read(&s->zswpwb),
+		.swpout_zero = atomic_long_read(&zd->swpout_zero),
+		.swpin_zero = atomic_long_read(&zd->swpin_zero),
+		.pswpout = atomic_long_read(&zd->pswpout),
+		.pswpin = atomic_long_read(&zd->pswpin),
+		.live_zero = atomic_long_read(&zd->live_zero),
+		.live_device = atomic_long_read(&zd->live_device),
+	};
+	get_dedup_stats(&zd->zs.dedup, stats);
+	get_metadata(zd, stats);
+}
+
+int zdedup_check(struct zdedup *zd, char *why)
+{
+	const char *broken = NULL;
+	int err = zswap_check(&zd->zs, &broken);
+
+	if (!err)
+		err = memcg_check(zd, &broken);
+	if (err && why)
+		snprintf(why, ZDEDUP_WHY_MAX, "%s", broken);
+	return err;
+}
+
+const char *zdedup_codec_version(struct zdedup *zd)
+{
+	return zswap_current_comp(&zd->zs)->version();
+}
+
+void zdedup_set_stage_hook(struct zdedup *zd,
+			   void (*hook)(void *data, enum zdedup_stage stage),
+			   void *data)
+{
+	zd->stage_data = data;
+	zd->stage_hook = hook;
+}
+
+/*-------------------------------------------------------------------- names */
+
+const char *zdedup_name(enum zdedup_kind kind, unsigned int i)
+{
+	return registry_name((enum registry_kind)kind, i);
+}
+
+const char *zdedup_summary(enum zdedup_kind kind, unsigned int i)
+{
+	return registry_summary((enum registry_kind)kind, i);
+}
+
+bool zdedup_zpool_in_kernel(const char *name)
+{
+	const struct zpool_ops *ops;
+	char why[ZDEDUP_WHY_MAX];
+
+	return !registry_zpool(name, &ops, why, sizeof(why)) && ops->in_kernel;
+}

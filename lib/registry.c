@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * registry.c - from a word "name[:key=value]..." to an ops table and its options
+ *
+ * To add a member, add its line to the table of its kind.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/policy.h"
+#include "registry.h"
+#include "zcomp/zcomp.h"
+#include "zhash/zhash.h"
+#include "zpool/zpool.h"
+
+/* Names are short; this bounds the row of the edit distance. */
+#define NAME_MAX_LEN 31u
+/* A suggestion further away than this helps nobody. */
+#define EDITS_MAX 3u
+#define SHARERS_MIN 2
+#define SHARERS_MAX INT_MAX
+
+static const struct {
+	const char *name;
+	const char *summary;
+} kernels[] = {
+	{ "7.2", "Linux 7.2: zsmalloc alone, incompressible pages kept raw" },
+};
+
+static const struct {
+	const struct zcomp_ops *ops;
+	const char *summary;
+} compressors[] = {
+	{ &zcomp_lz4, "LZ4; liblz4's encoder stands in for the kernel's: "
+		      "on about 3 % of pages sizes differ by 1-5 bytes" },
+	{ &zcomp_liblz4, "LZ4 as liblz4 makes it, acceleration 1" },
+	{ &zcomp_zstd, "zstd with the kernel's parameters; level=1..22, 3 is "
+		       "the kernel's" },
+	{ &zcomp_none, "copies: every page counts as incompressible" },
+};
+
+static const struct {
+	const struct zpool_ops *ops;
+	const char *summary;
+} zpools[] = {
+	{ &zpool_zsmalloc, "size classes over chains of pages, the kernel's" },
+	{ &zpool_ideal, "no fragmentation: bytes rounded up to pages; in no "
+			"kernel" },
+};
+
+static const struct {
+	const struct zhash_ops *ops;
+	const char *summary;
+} hashes[] = {
+	{ &zhash_xxh64, "XXH64, 64 bits" },
+	{ &zhash_xxh3_64, "XXH3, 64 bits; not in the kernel" },
+	{ &zhash_xxh3_128, "XXH3, 128 bits; not in the kernel" },
+	{ &zhash_crc32c, "CRC-32C, 32 bits" },
+	{ &zhash_jhash2, "Jenkins lookup3 with KSM's old seed, 32 bits" },
+	{ &zhash_siphash_1_3, "SipHash-1-3, 64 bits, keyed; the kernel gives "
+			      "only 32 bits of it" },
+};
+
+static const struct zswap_policy_ops *const policies[] = {
+	&policy_none,
+	&policy_always,
+	&policy_memcg,
+};
+
+const char *registry_kind_name(enum registry_kind kind)
+{
+	switch (kind) {
+	case REGISTRY_KERNEL:
+		return "kernel";
+	case REGISTRY_COMPRESSOR:
+		return "compressor";
+	case REGISTRY_ZPOOL:
+		return "zpool";
+	case REGISTRY_HASH:
+		return "hash";
+	case REGISTRY_POLICY:
+		return "policy";
+	case REGISTRY_NR_KINDS:
+		break;
+	}
+	return NULL;
+}
+
+const char *registry_name(enum registry_kind kind, unsigned int i)
+{
+	switch (kind) {
+	case REGISTRY_KERNEL:
+		return i < ARRAY_SIZE(kernels) ? kernels[i].name : NULL;
+	case REGISTRY_COMPRESSOR:
+		return i < ARRAY_SIZE(compressors) ? compressors[i].ops->name :
+						    NULL;
+	case REGISTRY_ZPOOL:
+		return i < ARRAY_SIZE(zpools) ? zpools[i].ops->name : NULL;
+	case REGISTRY_HASH:
+		return i < ARRAY_SIZE(hashes) ? hashes[i].ops->name : NULL;
+	case REGISTRY_POLICY:
+		return i < ARRAY_SIZE(policies) ? policies[i]->name : NULL;
+	case REGISTRY_NR_KINDS:
+		break;
+	}
+	return NULL;
+}
+
+static const char *raw_summary(enum registry_kind kind, unsigned int i)
+{
+	if (!registry_name(kind, i))
+		return NULL;
+	switch (kind) {
+	case REGISTRY_KERNEL:
+		return kernels[i].summary;
+	case REGISTRY_COMPRESSOR:
+		return compressors[i].summary;
+	case REGISTRY_ZPOOL:
+		return zpools[i].summary;
+	case REGISTRY_HASH:
+		return hashes[i].summary;
+	case REGISTRY_POLICY:
+		return policies[i]->summary;
+	case REGISTRY_NR_KINDS:
+		break;
+	}
+	return NULL;
+}
+
+const char *registry_summary(enum registry_kind kind, unsigned int i)
+{
+	const char *summary = raw_summary(kind, i);
+
+	return summary ? summary : "";
+}
+
+/*-------------------------------------------------------------- messages */
+
+/*
+ * One line in @why. A word may come from anywhere, so what cannot be printed
+ * becomes '?': no newline, and nothing that a terminal would obey.
+ */
+static int __attribute__((format(printf, 3, 4)))
+refuse(char *why, size_t size, const char *format, ...)
+{
+	va_list args;
+
+	if (!why || !size)
+		return -EINVAL;
+	va_start(args, format);
+	vsnprintf(why, size, format, args);
+	va_end(args);
+	for (unsigned char *c = (unsigned char *)why; *c; c++) {
+		if (*c < ' ' || *c == 0x7f)
+			*c = '?';
+	}
+	return -EINVAL;
+}
+
+/* Levenshtein's distance, one row at a time; @b has at most NAME_MAX_LEN bytes. */
+static unsigned int edit_distance(const char *a, const char *b)
+{
+	unsigned int row[NAME_MAX_LEN + 1];
+	size_t len = strlen(b);
+
+	for (size_t j = 0; j <= len; j++)
+		row[j] = j;
+	for (size_t i = 0; a[i]; i++) {
+		unsigned int diagonal = row[0];
+
+		row[0] = i + 1;
+		for (size_t j = 0; j < len; j++) {
+			unsigned int edits = diagonal + (a[i] != b[j]);
+
+			if (edits > row[j] + 1)
+				edits = row[j] + 1;
+			if (edits > row[j + 1] + 1)
+				edits = row[j + 1] + 1;
+			diagonal = row[j + 1];
+			row[j + 1] = edits;
+		}
+	}
+	return row[len];
+}
+
+const char *registry_nearest(enum registry_kind kind, const char *word)
+{
+	const char *nearest = NULL;
+	unsigned int least = EDITS_MAX + 1;
+	const char *name;
+
+	for (unsigned int i = 0; (name = registry_name(kind, i)); i++) {
+		unsigned int edits = edit_distance(word, name);
+
+		/* of two equally near, the table's first */
+		if (edits < least) {
+			least = edits;
+			nearest = name;
+		}
+	}
+	return nearest && 2 * least <= strlen(word) ? nearest : NULL;
+}
+
+/*--------------------------------------------------------------- parsing */
+
+/* A word to be parsed as one of @kind, and where to say what is wrong with it. */
+struct request {
+	enum registry_kind kind;
+	const char *word;
+	char *why;
+	size_t size;
+};
+
+/* What is wrong with an option of the request's word. */
+static int __attribute__((format(printf, 2, 3)))
+refuse_word(const struct request *r, const char *format, ...)
+{
+	char what[2 * REGISTRY_WORD_MAX];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(what, sizeof(what), format, args);
+	va_end(args);
+	return refuse(r->why, r->size, "%s '%s': %s",
+		      registry_kind_name(r->kind), r->word, what);
+}
+
+/* Splits one "key=value" in place. */
+static int split_option(const struct request *r, char *text,
+			struct registry_word *out)
+{
+	struct zswap_option *option = &out->option[out->nr_options];
+	char *equals = strchr(text, '=');
+
+	if (!*text)
+		return refuse_word(r, "an option is empty");
+	if (equals == text)
+		return refuse_word(r, "a value has no option");
+	if (!equals || !equals[1])
+		return refuse_word(r, "option '%.*s' has no value",
+				   (int)strcspn(text, "="), text);
+	if (out->nr_options == REGISTRY_OPTIONS_MAX)
+		return refuse_word(r, "more than %d options",
+				   REGISTRY_OPTIONS_MAX);
+	*equals = '\0';
+	for (unsigned int i = 0; i < out->nr_options; i++) {
+		if (!strcmp(out->option[i].key, text))
+			return refuse_word(r, "option '%s' twice", text);
+	}
+	option->key = text;
+	option->value = equals + 1;
+	out->nr_options++;
+	return 0;
+}
+
+/* Splits the word; nothing is known yet of its name or its options. */
+static int split_word(const struct request *r, struct registry_word *out)
+{
+	size_t len = r->word ? strnlen(r->word, REGISTRY_WORD_MAX) : 0;
+	char *next;
+
+	if (!len)
+		return refuse(r->why, r->size, "the name of a %s is empty",
+			      registry_kind_name(r->kind));
+	if (len >= REGISTRY_WORD_MAX)
+		return refuse(r->why, r->size,
+			      "%s '%.20s...': longer than %d bytes",
+			      registry_kind_name(r->kind), r->word,
+			      REGISTRY_WORD_MAX - 1);
+	memcpy(out->buf, r->word, len + 1);
+	out->name = out->buf;
+	out->nr_options = 0;
+
+	next = strchr(out->buf, ':');
+	if (next == out->buf)
+		return refuse_word(r, "its name is empty");
+	while (next) {
+		char *text = next + 1;
+		int err;
+
+		*next = '\0';
+		next = strchr(text, ':');
+		if (next)
+			*next = '\0';
+		err = split_option(r, text, out);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* Splits the word and finds its name; *index is its place in the table. */
+static int find(const struct request *r, struct registry_word *parsed,
+		unsigned int *index)
+{
+	const char *name, *nearest;
+	int err = split_word(r, parsed);
+
+	if (err)
+		return err;
+	for (*index = 0; (name = registry_name(r->kind, *index)); ++*index) {
+		if (!strcmp(name, parsed->name))
+			return 0;
+	}
+	nearest = registry_nearest(r->kind, parsed->name);
+	if (nearest)
+		return refuse(r->why, r->size,
+			      "unknown %s '%s' (did you mean '%s'?)",
+			      registry_kind_name(r->kind), parsed->name,
+			      nearest);
+	return refuse(r->why, r->size, "unknown %s '%s'",
+		      registry_kind_name(r->kind), parsed->name);
+}
+
+/*
+ * A plain decimal number: no space, no plus, no leading zero, so that a value
+ * has one spelling. One too long for a long comes out of strtol as LONG_MIN or
+ * LONG_MAX, which are out of every option's range.
+ */
+static bool parse_integer(const char *text, long min, long max, long *out)
+{
+	const char *digits = text + (*text == '-');
+	char *end;
+	long value;
+
+	if (*digits < '0' || *digits > '9')
+		return false;
+	if (*digits == '0' && (digits[1] || digits != text))
+		return false;
+	value = strtol(text, &end, 10);
+	if (*end || value < min || value > max)
+		return false;
+	*out = value;
+	return true;
+}
+
+static int take_none(const struct request *r,
+		     const struct registry_word *parsed)
+{
+	if (parsed->nr_options)
+		return refuse_word(r, "%s takes no option", parsed->name);
+	return 0;
+}
+
+/* The one option that the member has; *value stays when the word lacks it. */
+static int take_one(const struct request *r,
+		    const struct registry_word *parsed, const char *key,
+		    long min, long max, long *value)
+{
+	for (unsigned int i = 0; i < parsed->nr_options; i++) {
+		const struct zswap_option *option = &parsed->option[i];
+
+		if (strcmp(option->key, key))
+			return refuse_word(r, "%s has no option '%s' but '%s'",
+					   parsed->name, option->key, key);
+		if (!parse_integer(option->value, min, max, value))
+			return refuse_word(r, "%s must be a number from %ld "
+					   "to %ld", key, min, max);
+	}
+	return 0;
+}
+
+int registry_compressor(const char *word, struct registry_compressor *out,
+			char *why, size_t size)
+{
+	const struct request r = { REGISTRY_COMPRESSOR, word, why, size };
+	const struct zcomp_ops *ops;
+	struct registry_word parsed;
+	unsigned int i;
+	long level;
+	int err;
+
+	err = find(&r, &parsed, &i);
+	if (err)
+		return err;
+	ops = compressors[i].ops;
+	level = ops->level_default;
+	if (ops->has_level)
+		err = take_one(&r, &parsed, "level", ops->level_min,
+			       ops->level_max, &level);
+	else
+		err = take_none(&r, &parsed);
+	if (err)
+		return err;
+	out->ops = ops;
+	out->params.level = level;
+	return 0;
+}
+
+int registry_zpool(const char *word, const struct zpool_ops **out, char *why,
+		   size_t size)
+{
+	const struct request r = { REGISTRY_ZPOOL, word, why, size };
+	struct registry_word parsed;
+	unsigned int i;
+	int err;
+
+	err = find(&r, &parsed, &i);
+	if (err)
+		return err;
+	err = take_none(&r, &parsed);
+	if (err)
+		return err;
+	*out = zpools[i].ops;
+	return 0;
+}
+
+int registry_hash(const char *word, struct registry_hash *out, char *why,
+		  size_t size)
+{
+	const struct request r = { REGISTRY_HASH, word, why, size };
+	struct registry_word parsed;
+	unsigned int i;
+	long bits;
+	int err;
+
+	err = find(&r, &parsed, &i);
+	if (err)
+		return err;
+	bits = hashes[i].ops->bits;
+	err = take_one(&r, &parsed, "bits", 0, bits, &bits);
+	if (err)
+		return err;
+	out->ops = hashes[i].ops;
+	out->bits = bits;
+	return 0;
+}
+
+int registry_policy(const char *word, struct registry_policy *out, char *why,
+		    size_t size)
+{
+	const struct request r = { REGISTRY_POLICY, word, why, size };
+	struct registry_word parsed;
+	long sharers = SHARERS_MAX;
+	unsigned int i;
+	int err;
+
+	err = find(&r, &parsed, &i);
+	if (err)
+		return err;
+	/* "none" shares nothing, so there is nothing to cap */
+	if (policies[i] == &policy_none)
+		err = take_none(&r, &parsed);
+	else
+		err = take_one(&r, &parsed, "sharers", SHARERS_MIN,
+			       SHARERS_MAX, &sharers);
+	if (err)
+		return err;
+	out->ops = policies[i];
+	out->sharers_max = sharers;
+	return 0;
+}
+
+/*------------------------------------------------------------ validation */
+
+static bool zcomp_whole(const struct zcomp_ops *ops)
+{
+	/* level 0 stands for the default, so it cannot be one */
+	if (ops->has_level && (ops->level_min > ops->level_default ||
+			       ops->level_default > ops->level_max ||
+			       !ops->level_default))
+		return false;
+	return ops->version && ops->create_ctx && ops->destroy_ctx &&
+	       ops->compress && ops->decompress;
+}
+
+static bool zpool_whole(const struct zpool_ops *ops)
+{
+	return ops->create && ops->destroy && ops->malloc && ops->free &&
+	       ops->obj_write && ops->obj_read_begin && ops->obj_read_end &&
+	       ops->total_pages && ops->check;
+}
+
+static bool zhash_whole(const struct zhash_ops *ops)
+{
+	return ops->digest &&
+	       (ops->bits == 32 || ops->bits == 64 || ops->bits == 128);
+}
+
+static bool member_whole(enum registry_kind kind, unsigned int i)
+{
+	switch (kind) {
+	case REGISTRY_KERNEL:
+		return true;
+	case REGISTRY_COMPRESSOR:
+		return zcomp_whole(compressors[i].ops);
+	case REGISTRY_ZPOOL:
+		return zpool_whole(zpools[i].ops);
+	case REGISTRY_HASH:
+		return zhash_whole(hashes[i].ops);
+	case REGISTRY_POLICY:
+		return policies[i]->lookup && policies[i]->domain;
+	case REGISTRY_NR_KINDS:
+		break;
+	}
+	return false;
+}
+
+static size_t kind_length(enum registry_kind kind)
+{
+	static const size_t length[] = {
+		[REGISTRY_KERNEL] = ARRAY_SIZE(kernels),
+		[REGISTRY_COMPRESSOR] = ARRAY_SIZE(compressors),
+		[REGISTRY_ZPOOL] = ARRAY_SIZE(zpools),
+		[REGISTRY_HASH] = ARRAY_SIZE(hashes),
+		[REGISTRY_POLICY] = ARRAY_SIZE(policies),
+	};
+
+	return length[kind];
+}
+
+/* A name must survive the grammar of words: no ':', '=', ',' and no space. */
+static bool name_sound(const char *name)
+{
+	size_t len = name ? strlen(name) : 0;
+
+	return len && len <= NAME_MAX_LEN &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789.-") == len;
+}
+
+static int validate_kind(enum registry_kind kind, char *why, size_t size)
+{
+	const char *kind_name = registry_kind_name(kind);
+
+	for (unsigned int i = 0; i < kind_length(kind); i++) {
+		const char *name = registry_name(kind, i);
+		const char *summary;
+
+		if (!name_sound(name))
+			return refuse(why, size, "%s number %u: bad name",
+				      kind_name, i);
+		for (unsigned int j = 0; j < i; j++) {
+			if (!strcmp(name, registry_name(kind, j)))
+				return refuse(why, size, "%s '%s': there twice",
+					      kind_name, name);
+		}
+		summary = registry_summary(kind, i);
+		if (!*summary || strchr(summary, '\n'))
+			return refuse(why, size,
+				      "%s '%s': its summary is not one line",
+				      kind_name, name);
+		if (!member_whole(kind, i))
+			return refuse(why, size,
+				      "%s '%s': its table is not whole",
+				      kind_name, name);
+	}
+	return 0;
+}
+
+int registry_validate(char *why, size_t size)
+{
+	for (unsigned int kind = 0; kind < REGISTRY_NR_KINDS; kind++) {
+		int err = validate_kind(kind, why, size);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * zdedup.h - a reference model of a deduplicating zswap pool
+ *
+ * A model (struct zdedup) is one zswap with what surrounds it in a kernel: swap
+ * devices, the zero map, the swap cache's folio locks and a tree of memcgs. Pages
+ * go in by zdedup_store and come out by zdedup_load, as the swap layer of Linux
+ * 7.2 would call zswap. Inside, lib/zswap follows mm/zswap.c function by function
+ * (docs/KERNEL-MAP.md) and lib/dedup lets slots of equal content share one
+ * compressed copy.
+ *
+ * What is promised:
+ *  - each slot returns the bytes of its last successful store, or is empty;
+ *  - after a store that zswap refused, the slot has no older copy in the pool;
+ *  - two pages share a copy only after all 4096 bytes were compared;
+ *  - results depend on the calls and the configuration alone: no clock, no
+ *    random number, no address takes part;
+ *  - out of memory at any point refuses that call and loses nothing else.
+ *
+ * What is not: NUMA nodes, timing, reclaim's own choice of pages. docs/MODEL.md
+ * lists every known difference from the kernel.
+ *
+ * Units: sizes in bytes, pages of 4096 bytes, slots counted from 0 per device.
+ * Errors: negative errno values. Threads: any number of threads may call any
+ * verb on one model at once, except create, destroy, swapon, swapoff, check and
+ * the zdedup_memcg_ calls that change the tree, which need it to themselves.
+ * Two calls on the same slot wait for each other (the folio lock).
+ */
+#ifndef ZDEDUP_H
+#define ZDEDUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ZDEDUP_PAGE_SIZE 4096u
+#define ZDEDUP_TYPES_MAX 32u	/* swap devices */
+#define ZDEDUP_WHY_MAX 512u	/* enough for any message of this library */
+#define ZDEDUP_FOLIO_PAGES_MAX 512u
+
+struct zdedup;
+
+/**
+ * struct zdedup_config - how a model is to be built; zdedup_config_init fills the defaults
+ *
+ * Words are "name[:key=value]...", see zdedup_name for what there is. Strings are
+ * only read during zdedup_create.
+ */
+struct zdedup_config {
+	const char *kernel;	/* whose behaviour: "7.2" */
+	const char *compressor;	/* "lz4", "zstd:level=3" ... */
+	const char *zpool;	/* "zsmalloc", "ideal" */
+	const char *hash;	/* "xxh64" ...; "xxh64:bits=4" cuts the digest */
+	const char *dedup;	/* "none", "always", "memcg"; "always:sharers=256" caps the sharers of a content */
+	uint64_t seed;		/* key of keyed hashes; 1 */
+	uint64_t totalram_pages;	/* the machine's pages; 0: the pool has no limit */
+	unsigned int max_pool_percent;	/* 20 */
+	unsigned int accept_threshold_percent;	/* 90 */
+	bool verify;		/* re-digest indexed contents at each load; false */
+	bool lengths_only;	/* no bytes: zdedup_store_length is the only store, no load returns bytes */
+};
+
+void zdedup_config_init(struct zdedup_config *config);
+
+/*
+ * Builds a model, with no swap device yet and the root memcg (id 0). 0, -EINVAL
+ * (a word is wrong), -ENOMEM, or the errno of the temporary file that serves as
+ * swap device. After an error *out is NULL and @why (ZDEDUP_WHY_MAX bytes, may be
+ * NULL) holds one line. The caller ends it by zdedup_destroy.
+ */
+int zdedup_create(const struct zdedup_config *config, struct zdedup **out,
+		  char *why);
+/* Frees everything, live slots included. NULL is allowed. */
+void zdedup_destroy(struct zdedup *zd);
+
+/*----------------------------------------------------------- swap devices */
+
+/* A swap slot. Invariant for every call: type was swapped on, offset < its size. Else -EINVAL. */
+struct zdedup_slot {
+	unsigned int type;
+	uint64_t offset;
+};
+
+/*
+ * Adds swap device @type of @nr_slots slots (1..2^32). 0, -EINVAL, -EBUSY (is on
+ * already), -ENOMEM. Kernel: zswap_swapon, one tree for 16384 slots.
+ */
+int zdedup_swapon(struct zdedup *zd, unsigned int type, uint64_t nr_slots);
+/*
+ * Reads every live slot back (as try_to_unuse does), then drops the device. The
+ * bytes are discarded. 0, -EINVAL. Kernel: zswap_swapoff.
+ */
+int zdedup_swapoff(struct zdedup *zd, unsigned int type);
+
+/* Where a page is, or came from. */
+enum zdedup_where {
+	ZDEDUP_POOL,		/* in the compressed pool */
+	ZDEDUP_ZERO,		/* a bit in the zero map */
+	ZDEDUP_DEVICE,		/* on the swap device */
+	ZDEDUP_RESIDENT,	/* zswap refused and the memcg forbids writeback: it never left memory, the slot is empty */
+};
+
+/**
+ * struct zdedup_result - what a store did
+ * @where:  where the page is now
+ * @length: ZDEDUP_POOL: its compressed length, 1..4096 (4096: kept raw); else 0
+ * @shared: ZDEDUP_POOL: it shares a content that was there before
+ */
+struct zdedup_result {
+	enum zdedup_where where;
+	unsigned int length;
+	bool shared;
+};
+
+/*
+ * Swaps out the page of 4096 bytes at @page, charged to memcg @memcg, to @slot; an
+ * older content of the slot is replaced. 0 and *result (may be NULL); -EINVAL for
+ * a bad slot, memcg or mode; -EIO or -ENOSPC when the swap device failed: the slot
+ * is empty then. A store that the pool refuses is no error: see result->where.
+ * Kernel: swap_writeout, zswap_store.
+ */
+int zdedup_store(struct zdedup *zd, struct zdedup_slot slot, uint32_t memcg,
+		 const void *page, struct zdedup_result *result);
+/*
+ * The same for a folio of @nr_pages (1..ZDEDUP_FOLIO_PAGES_MAX) consecutive pages
+ * and slots: all or nothing goes to the pool, and only a folio whose pages are all
+ * zero goes to the zero map. *result describes the first page.
+ */
+int zdedup_store_folio(struct zdedup *zd, struct zdedup_slot slot,
+		       uint32_t memcg, const void *pages,
+		       unsigned int nr_pages, struct zdedup_result *result);
+/*
+ * The same without bytes, for a model with lengths_only: @length is the compressed
+ * length (1..4095), 4096 when the page does not compress, 0 for a zero page.
+ */
+int zdedup_store_length(struct zdedup *zd, struct zdedup_slot slot,
+			uint32_t memcg, unsigned int length,
+			struct zdedup_result *result);
+/*
+ * Swaps in: copies the slot's bytes to @page (4096 bytes; ignored with
+ * lengths_only) and empties the slot. 0 and *from (may be NULL): where it was
+ * found. -ENOENT: the slot is empty, @page untouched. -EIO: its bytes are damaged;
+ * the slot keeps its entry and @page is undefined. Kernel: swap_read_folio,
+ * zswap_load.
+ */
+int zdedup_load(struct zdedup *zd, struct zdedup_slot slot, void *page,
+		enum zdedup_where *from);
+/* Frees the slot. 0, or -ENOENT when it was empty. Kernel: zswap_invalidate. */
+int zdedup_invalidate(struct zdedup *zd, struct zdedup_slot slot);
+/* What the slot holds, without changing it: 0 and *where, or -ENOENT. */
+int zdedup_peek(struct zdedup *zd, struct zdedup_slot slot,
+		enum zdedup_where *where);
+/*
+ * Compresses @page as a store would, and stores nothing: the length (1..4095), or
+ * 4096 when it does not compress, or -ENOMEM.
+ */
+int zdedup_length(struct zdedup *zd, const void *page);
+
+/*---------------------------------------------------- writeback and limits */
+
+/*
+ * Writes @slot's page from the pool to the device, as reclaim would, second chance
+ * aside. 0; -ENOENT: nothing of it in the pool; -EBUSY: its content is shared and
+ * the writeback mode spares those; -EEXIST: its folio is in the swap cache; -EIO.
+ * Kernel: zswap_writeback_entry.
+ */
+int zdedup_writeback(struct zdedup *zd, struct zdedup_slot slot);
+/* One pass of the kernel's shrink worker (shrink_worker), as after a refused store. */
+void zdedup_shrink(struct zdedup *zd);
+/*
+ * The module's parameters while it runs. zdedup_set_compressor: -EINVAL and @why
+ * for a bad word, -ENOMEM; contents stay in their own pool, and a compressor whose
+ * retired pool still lives gets that pool back (zswap_compressor_param_set).
+ */
+int zdedup_set_compressor(struct zdedup *zd, const char *word, char *why);
+/* Switches the dedup policy; contents that are shared stay so. As above. */
+int zdedup_set_dedup(struct zdedup *zd, const char *word, char *why);
+void zdedup_set_enabled(struct zdedup *zd, bool enabled);
+void zdedup_set_limits(struct zdedup *zd, uint64_t totalram_pages,
+		       unsigned int max_pool_percent,
+		       unsigned int accept_threshold_percent);
+/* Runs the allocators' compaction; returns the pages given back. */
+uint64_t zdedup_compact(struct zdedup *zd);
+
+/*------------------------------------------------------------------ memcgs */
+
+#define ZDEDUP_NO_LIMIT UINT64_MAX
+
+struct zdedup_memcg_stat {
+	uint64_t zswap_bytes;	/* memory.zswap.current: charged bytes, descendants included */
+	uint64_t zswapped;	/* entries charged, descendants included */
+};
+
+/* Adds memcg @id below @parent. 0, -EINVAL (no such parent), -EEXIST, -ENOMEM. */
+int zdedup_memcg_add(struct zdedup *zd, uint32_t id, uint32_t parent);
+/* zswap.max in bytes (kept in whole pages, rounded down) or ZDEDUP_NO_LIMIT. 0 or -ENOENT. */
+int zdedup_memcg_set_max(struct zdedup *zd, uint32_t id, uint64_t max);
+/* zswap.writeback. 0 or -ENOENT. */
+int zdedup_memcg_set_writeback(struct zdedup *zd, uint32_t id, bool enabled);
+/* Removes it: entries and charges pass to the parent. 0, -ENOENT, -EBUSY (has children), -EINVAL (root). */
+int zdedup_memcg_remove(struct zdedup *zd, uint32_t id);
+int zdedup_memcg_stat(struct zdedup *zd, uint32_t id,
+		      struct zdedup_memcg_stat *stat);
+
+/*-------------------------------------------------------------- statistics */
+
+/**
+ * struct zdedup_stats - counters and sizes now; kernel names where it has one
+ *
+ * Invariants (zdedup_check proves them from the structures):
+ *  stored_pages == pages_shared + pages_sharing + pages_unshared
+ *  contents == pages_shared + pages_unshared
+ *  lookups >= hits; candidates >= compares >= hits + dup_races + false_positives
+ */
+struct zdedup_stats {
+	/* zswap's debugfs and vmstat */
+	uint64_t stored_pages, stored_incompressible_pages, pool_total_size;
+	uint64_t written_back_pages, pool_limit_hit;
+	uint64_t reject_reclaim_fail, reject_alloc_fail, reject_kmemcache_fail;
+	uint64_t reject_compress_fail, reject_compress_poor, decompress_fail;
+	uint64_t zswpout, zswpin, zswpwb;
+	uint64_t swpout_zero, swpin_zero, pswpout, pswpin;
+	/* ours */
+	uint64_t payload_bytes;		/* stored lengths, each content once */
+	uint64_t contents;		/* stored copies */
+	uint64_t pages_shared, pages_sharing, pages_unshared;	/* as KSM counts: contents with sharers; additional slots; sole owners */
+	uint64_t lookups, candidates, compares, hits, false_positives;
+	uint64_t dup_races;		/* twins found at insertion and adopted */
+	uint64_t sharers_full;		/* hits refused: the content had its most sharers */
+	uint64_t live_zero;		/* slots that are a bit in the zero map now */
+	uint64_t live_device;		/* slots whose bytes are on the device now */
+	/* sizes, in bytes, at the kernel's sizes (docs/MODEL.md) */
+	uint64_t metadata_bytes;	/* everything beside the pool's pages */
+	uint64_t dedup_metadata_bytes;	/* the part that is there for dedup */
+};
+
+/*
+ * Copies the counters. It walks nothing but the pools and one count per 16384
+ * slots, so it may be called after each event.
+ */
+void zdedup_get_stats(struct zdedup *zd, struct zdedup_stats *stats);
+
+/*
+ * Walks every entry, content, list and pool and proves the invariants that stand
+ * at the structs. 0, or -EUCLEAN and one line in @why (may be NULL). Needs the model to itself.
+ */
+int zdedup_check(struct zdedup *zd, char *why);
+
+/* "liblz4 1.9.4": the code behind the current compressor. */
+const char *zdedup_codec_version(struct zdedup *zd);
+
+/*------------------------------------------------------------------ stages */
+
+/* Where a call's time goes; the model reads no clock, it only says when a stage begins. */
+enum zdedup_stage {
+	ZDEDUP_STAGE_OTHER,
+	ZDEDUP_STAGE_CLASSIFY,
+	ZDEDUP_STAGE_HASH,
+	ZDEDUP_STAGE_LOOKUP,
+	ZDEDUP_STAGE_COMPARE,
+	ZDEDUP_STAGE_COMPRESS,
+	ZDEDUP_STAGE_ALLOCATE,
+	ZDEDUP_STAGE_DECOMPRESS,
+	ZDEDUP_NR_STAGES,
+};
+
+/* @hook is called on the calling thread at each change of stage; NULL: none. */
+void zdedup_set_stage_hook(struct zdedup *zd,
+			   void (*hook)(void *data, enum zdedup_stage stage),
+			   void *data);
+
+/*-------------------------------------------------------------------- names */
+
+enum zdedup_kind {
+	ZDEDUP_KERNELS,
+	ZDEDUP_COMPRESSORS,
+	ZDEDUP_ZPOOLS,
+	ZDEDUP_HASHES,
+	ZDEDUP_POLICIES,
+	ZDEDUP_NR_KINDS,
+};
+
+/* The @i-th name of a kind, NULL past the end; and one line about it. */
+const char *zdedup_name(enum zdedup_kind kind, unsigned int i);
+const char *zdedup_summary(enum zdedup_kind kind, unsigned int i);
+/* The allocator named is in none of the kernels: "ideal". */
+bool zdedup_zpool_in_kernel(const char *name);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* ZDEDUP_H */
