@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * trace.c - opening a trace, whatever its format
+ */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "trace-internal.h"
+
+static const struct trace_reader *const readers[] = { &trace_raw, &trace_ops };
+
+#define NR_READERS (sizeof(readers) / sizeof(readers[0]))
+
+/*
+ * Writes the one line and returns @error. %m in @fmt is @error's text. Names and
+ * fields of a file are somebody else's bytes: a newline or an escape sequence in
+ * one must not reach the terminal or make two lines of one.
+ */
+int trace_fail(const struct trace_why *why, int error, const char *fmt, ...)
+{
+	va_list ap;
+	char *s;
+
+	if (!why->buf || !why->size)
+		return error;
+
+	va_start(ap, fmt);
+	errno = -error;
+	vsnprintf(why->buf, why->size, fmt, ap);
+	va_end(ap);
+
+	for (s = why->buf; *s; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			*s = '?';
+	return error;
+}
+
+/* "DIR/NAME", to be freed; NULL when out of memory */
+char *trace_join(const char *dir, const char *name)
+{
+	size_t len = strlen(dir);
+	const char *slash = len && dir[len - 1] == '/' ? "" : "/";
+	size_t size = len + strlen(name) + 2;
+	char *path = malloc(size);
+
+	if (path)
+		snprintf(path, size, "%s%s%s", dir, slash, name);
+	return path;
+}
+
+static const struct trace_reader *find_reader(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < NR_READERS; i++)
+		if (!strcmp(name, readers[i]->name))
+			return readers[i];
+	return NULL;
+}
+
+static int unknown_format(const char *path, const char *format,
+			  const struct trace_why *why)
+{
+	char known[64] = "";
+	size_t len = 0, i;
+
+	for (i = 0; i < NR_READERS; i++)
+		len += snprintf(known + len, sizeof(known) - len, "%s%s",
+				i ? ", " : "", readers[i]->name);
+
+	return trace_fail(why, -EINVAL, "%s: unknown format '%s' (known: %s)",
+			  path, format, known);
+}
+
+/*
+ * A directory is an ops trace and a file is raw, the format without any mark of
+ * its own. What clearly is something else must not become pages.
+ */
+static int probe(struct trace *trace, int fd, bool directory,
+		 const struct trace_why *why)
+{
+	static const char list[] = "seq,time_us,";
+	char head[sizeof(list) - 1];
+
+	trace->reader = directory ? &trace_ops : &trace_raw;
+	if (!directory &&
+	    pread(fd, head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
+	    !memcmp(head, list, sizeof(head)))
+		return trace_fail(why, -EINVAL,
+				  "%s: a list of events, not pages; give the directory that holds it",
+				  trace->path);
+	return 0;
+}
+
+static int choose(struct trace *trace, int fd, const char *format,
+		  const struct trace_why *why)
+{
+	struct stat st;
+	bool directory;
+
+	if (fstat(fd, &st))
+		return trace_fail(why, -errno, "%s: cannot examine: %m",
+				  trace->path);
+	directory = S_ISDIR(st.st_mode);
+
+	if (!format)
+		return probe(trace, fd, directory, why);
+
+	trace->reader = find_reader(format);
+	if (directory && !trace->reader->directory)
+		return trace_fail(why, -EINVAL,
+				  "%s: is a directory, format '%s' is a file",
+				  trace->path, format);
+	if (!directory && trace->reader->directory)
+		return trace_fail(why, -EINVAL,
+				  "%s: is no directory, format '%s' is one",
+				  trace->path, format);
+	return 0;
+}
+
+int trace_open(const char *path, const char *format, struct trace **out,
+	       char *buf, size_t size)
+{
+	const struct trace_why why = { buf, size };
+	struct trace *trace;
+	int fd, ret;
+
+	if (format && !find_reader(format))
+		return unknown_format(path, format, &why);
+
+	ret = trace_open_regular(AT_FDCWD, path, path, &fd, &why);
+	if (ret)
+		return ret;
+
+	trace = calloc(1, sizeof(*trace));
+	if (trace)
+		trace->path = strdup(path);
+	if (!trace || !trace->path) {
+		ret = trace_fail(&why, -ENOMEM, "%s: %m", path);
+		goto out;
+	}
+
+	ret = choose(trace, fd, format, &why);
+	if (!ret)
+		ret = trace->reader->open(trace, fd, &why);
+	if (!ret)
+		ret = trace_rewind(trace);
+out:
+	close(fd);
+	if (ret)
+		trace_close(trace);
+	else
+		*out = trace;
+	return ret;
+}
+
+void trace_close(struct trace *trace)
+{
+	if (!trace)
+		return;
+	trace_unmap(&trace->pages);
+	trace_unmap(&trace->list);
+	free(trace->list_path);
+	free(trace->path);
+	free(trace);
+}
+
+const char *trace_path(const struct trace *trace)
+{
+	return trace->path;
+}
+
+const char *trace_format(const struct trace *trace)
+{
+	return trace->reader->name;
+}
+
+const struct trace_summary *trace_summary(const struct trace *trace)
+{
+	return &trace->summary;
+}
+
+/*
+ * Mapped pages that were touched count as this process's until they are dropped.
+ * They can be read again from the file, so drop them now and then: a trace larger
+ * than the memory then never looks (to a cgroup or an operator) like a process
+ * of that size. 8192 events touch 32 MiB and cost far more than the faults.
+ */
+#define DROP_EVERY 8192
+
+int trace_next(struct trace *trace, struct trace_event *ev, char *buf,
+	       size_t size)
+{
+	const struct trace_why why = { buf, size };
+
+	if (trace->seq % DROP_EVERY == DROP_EVERY - 1) {
+		trace_map_drop(&trace->pages);
+		trace_map_drop(&trace->list);
+	}
+	return trace->reader->next(trace, ev, &why);
+}
+
+int trace_rewind(struct trace *trace)
+{
+	trace->seq = 0;
+	trace->pos = trace->first;
+	return 0;
+}
+
+const void *trace_page(const struct trace *trace, uint64_t page)
+{
+	assert(page < trace->summary.nr_pages);
+	return trace->pages.data + page * TRACE_PAGE_SIZE;
+}
+
+const char *trace_format_name(unsigned int i)
+{
+	return i < NR_READERS ? readers[i]->name : NULL;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * trace.h - recorded swap traffic as a stream of events over pages
+ *
+ * A trace is a list of events and a set of 4096-byte pages that stores (and
+ * checked loads) name by number. This library knows pages and slots, nothing of
+ * zswap. One trace is used by one thread at a time.
+ */
+#ifndef ZDEDUP_TRACE_H
+#define ZDEDUP_TRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TRACE_PAGE_SIZE 4096
+#define TRACE_NO_PAGE UINT64_MAX
+#define TRACE_TYPES_MAX 32	/* swap devices; the kernel's MAX_SWAPFILES is below that */
+#define TRACE_SLOT_MAX ((1ull << 40) - 1)
+
+enum trace_op { TRACE_STORE, TRACE_LOAD, TRACE_INVALIDATE };
+
+/**
+ * struct trace_event - one thing that happened to one swap slot
+ * @seq:   counts from 0
+ * @time_us: as recorded. Traces of several CPUs go back by some ms here and there
+ *         (12 lines of the 238,629 and 100,000 of two that we have); the order is
+ *         that of the events, and nothing depends on the time
+ * @folio: equal numbers on consecutive stores: one large folio; 0 when unknown
+ * @page:  number of a page of this trace, or TRACE_NO_PAGE (invalidate; unchecked load)
+ */
+struct trace_event {
+	uint64_t seq;
+	uint64_t time_us;
+	uint64_t slot;
+	uint64_t page;
+	uint64_t folio;
+	uint32_t memcg;
+	uint8_t type;
+	uint8_t op;
+};
+
+/**
+ * struct trace_summary - what one pass over the events finds before any is replayed
+ * Invariants: events == stores + loads + invalidates; every page number in the
+ * trace is below nr_pages; slots[t] > 0 exactly when type t occurs.
+ */
+struct trace_summary {
+	uint64_t events, stores, loads, invalidates;
+	uint64_t nr_pages;			/* pages in the trace's store of pages */
+	uint64_t slots[TRACE_TYPES_MAX];	/* highest slot of each type + 1 */
+	bool has_type, has_memcg, has_folio;	/* columns beyond the five */
+};
+
+struct trace;
+
+/*
+ * Opens the trace at @path, a file or a directory, recognised by content; or as
+ * @format ("raw", "ops") when that is not NULL. The whole list of events is read
+ * once and checked. Compressed inputs are unpacked to an unlinked temporary file
+ * in $TMPDIR (/tmp), so memory stays bounded.
+ *
+ * 0: *out is the trace, to be closed by trace_close. Else a negative errno
+ * (-EINVAL: not a trace or a bad one; -ENOENT, -EIO, -ENOSPC ...: the system's)
+ * and @why (@size bytes) holds one line without newline: "FILE: what is wrong
+ * (where)".
+ */
+int trace_open(const char *path, const char *format, struct trace **out,
+	       char *why, size_t size);
+void trace_close(struct trace *trace);
+
+const char *trace_path(const struct trace *trace);
+const char *trace_format(const struct trace *trace);	/* "raw" or "ops" */
+const struct trace_summary *trace_summary(const struct trace *trace);
+
+/* 1: *ev is the next event; 0: the end; negative errno and @why as above. */
+int trace_next(struct trace *trace, struct trace_event *ev, char *why,
+	       size_t size);
+/* Back to the first event. 0 or a negative errno. */
+int trace_rewind(struct trace *trace);
+
+/*
+ * The 4096 bytes of page @page (below nr_pages), valid until trace_close. They
+ * are mapped from the file: no memory of one's own. A file that is truncated
+ * meanwhile gives SIGBUS, as with any mapping.
+ */
+const void *trace_page(const struct trace *trace, uint64_t page);
+
+/* The formats that trace_open knows, NULL past the end. */
+const char *trace_format_name(unsigned int i);
+
+#endif /* ZDEDUP_TRACE_H */
