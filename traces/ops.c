@@ -35,6 +35,7 @@ enum ops_error {
 	OPS_OK,
 	OPS_NUMBER,		/* no plain decimal, or not the end of the column */
 	OPS_OVERFLOW,
+	OPS_DIGITS,
 	OPS_SEQ,
 	OPS_OP,
 	OPS_SLOT,
@@ -48,14 +49,14 @@ enum ops_error {
 
 /* ---- one line ---- */
 
-/* Rare: as many digits as 2^64 - 1 has */
+/* Rare: as many digits as 2^64 - 1 has; more would make a line of any length */
 static enum ops_error long_number(const uint8_t *s, size_t digits,
 				  uint64_t *value)
 {
 	uint64_t v = 0;
 
 	if (digits > DIGITS_MAX)
-		return OPS_OVERFLOW;
+		return OPS_DIGITS;
 	while (digits--)
 		if (__builtin_mul_overflow(v, 10, &v) ||
 		    __builtin_add_overflow(v, *s++ - '0', &v))
@@ -324,6 +325,8 @@ static const char *error_text(enum ops_error err)
 	switch (err) {
 	case OPS_OVERFLOW:
 		return "does not fit 64 bits";
+	case OPS_DIGITS:
+		return "has more than 20 digits";
 	case OPS_OP:
 		return "is none of store, load, invalidate";
 	case OPS_SLOT:

@@ -181,8 +181,8 @@ static int unpack_chunk(struct unpack *u, size_t len,
 					  "%s: cannot unpack: %m (in %s, after %" PRIu64 " bytes)",
 					  u->label, u->dir, u->written);
 		u->written += out.pos;
-		/* a full buffer inside a frame: zstd may hold more back */
-	} while (in.pos < in.size || (u->state && out.pos == out.size));
+		/* zstd keeps a frame's last byte until all output is out */
+	} while (in.pos < in.size);
 	return 0;
 }
 

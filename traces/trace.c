@@ -191,9 +191,9 @@ const struct trace_summary *trace_summary(const struct trace *trace)
  * Mapped pages that were touched count as this process's until they are dropped.
  * They can be read again from the file, so drop them now and then: a trace larger
  * than the memory then never looks (to a cgroup or an operator) like a process
- * of that size. 8192 events touch 32 MiB and cost far more than the faults.
+ * of that size. 65536 events touch at most 256 MiB and cost far more than the faults.
  */
-#define DROP_EVERY 8192
+#define DROP_EVERY 65536
 
 int trace_next(struct trace *trace, struct trace_event *ev, char *buf,
 	       size_t size)

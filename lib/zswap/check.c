@@ -161,13 +161,15 @@ static void zswap_check_counters(struct zswap *zs, struct zswap_census *c)
 int zswap_check(struct zswap *zs, const char **why)
 {
 	struct zswap_census census = { .why = NULL };
+	const char *why_index = NULL;
 	struct zswap_pool *pool;
 
 	list_for_each_entry(pool, &zs->pools, list)
 		pool->nr_checked = 0;
 	zswap_for_each_entry(zs, &census, zswap_check_entry);
 	zswap_for_each_entry(zs, &census, zswap_check_sharers);
-	zswap_dedup_check_index(zs, &census.why);
+	if (zswap_dedup_check_index(zs, &why_index))
+		zswap_check_fail(&census, why_index);
 	zswap_for_each_entry(zs, &census, zswap_restore_sharers);
 	zswap_check_pools(zs, &census);
 	zswap_check_lrus(zs, &census);

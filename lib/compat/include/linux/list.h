@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * linux/list.h (dup): double lists with a ring head (list) and a one-pointer head (hlist).
+ * linux/list.h (dup): double lists with a ring head (list) and with a head of
+ * one pointer (hlist).
  * A deleted entry's pointers are poisoned, so that a second deletion faults.
  */
 #ifndef _COMPAT_LINUX_LIST_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * linux/mutex.h (custom): struct mutex over a pthread mutex; taking it under a spinlock warns.
+ * linux/mutex.h (custom): struct mutex over a pthread mutex.
+ * Taking it under a spinlock warns.
  */
 #ifndef _COMPAT_LINUX_MUTEX_H
 #define _COMPAT_LINUX_MUTEX_H
