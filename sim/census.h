@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * census.h - what a trace's stores are, told from the trace alone
+ *
+ * Four things that are easily mixed up are kept apart: a zero page; a content
+ * that another slot holds at that moment (what dedup can save); a content that
+ * was stored before and is gone (what dedup cannot save); a new content.
+ */
+#ifndef SIM_CENSUS_H
+#define SIM_CENSUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pages.h"
+#include "slots.h"
+
+/**
+ * struct census_counts - over all events so far
+ * Invariant: stores == zero_stores + resident_duplicate_stores + restores + unique_stores
+ */
+struct census_counts {
+	uint64_t events, stores, loads, invalidates;
+	uint64_t zero_stores;
+	uint64_t same_filled_stores;	/* not zero; each is one of the three below, too */
+	uint64_t resident_duplicate_stores;
+	uint64_t restores;
+	uint64_t unique_stores;
+	uint64_t unique_pages;		/* contents, zero and same-filled included */
+};
+
+struct census {
+	struct pages *pages;
+	struct slots *slots;
+	struct census_counts n;
+	uint64_t live;		/* slots that hold something */
+};
+
+/* 0, or -1 and *why. */
+int census_init(struct census *census, const struct trace *trace,
+		const char **why);
+void census_destroy(struct census *census);
+
+/* What the slot of @ev holds: SLOT_EMPTY, SLOT_KEPT or a content + 1. */
+uint32_t census_held(const struct census *census, const struct trace_event *ev);
+/* Counts @ev and brings the books up to it. */
+void census_event(struct census *census, const struct trace_event *ev);
+/* The store just counted was refused and its page stayed in memory. */
+void census_kept(struct census *census, const struct trace_event *ev);
+
+#endif /* SIM_CENSUS_H */

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pages.c - what the pages of a trace are: class and identity
+ *
+ * Memory: 13 bytes a page and a hash table of 4-byte page numbers at a load of
+ * 3/8 to 3/4, so at most 24 bytes a page; all of it zeroed lazily by the system.
+ */
+#include "pages.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <glib.h>
+
+/* libxxhash's plain entry is built for the baseline CPU, and several times slower. */
+#define XXH_DISPATCH_DISABLE_REPLACE
+#if defined(__x86_64__) && __has_include(<xxh_x86dispatch.h>)
+#include <xxh_x86dispatch.h>
+#define page_digest XXH3_64bits_dispatch
+#else
+#include <xxhash.h>
+#define page_digest XXH3_64bits
+#endif
+
+#define CLASS_MASK 3u
+#define STORED 4u	/* stored before */
+
+struct pages {
+	const struct trace *trace;
+	uint32_t *content;	/* per page: the naming page + 1, 0 = not looked at */
+	uint32_t *tag;		/* per naming page: upper half of the digest */
+	uint32_t *residents;	/* per naming page */
+	uint8_t *flags;		/* per naming page */
+	uint32_t *table;	/* naming pages + 1, open addressing */
+	uint64_t mask;
+	uint64_t unique;
+};
+
+struct pages *pages_new(const struct trace *trace, const char **why)
+{
+	uint64_t nr = trace_summary(trace)->nr_pages;
+	struct pages *pages = g_new0(struct pages, 1);
+	uint64_t size = 8;
+
+	if (nr >= UINT32_MAX - 1) {
+		*why = "more than 2^32 pages";
+		g_free(pages);
+		return NULL;
+	}
+	while (size * 3 / 4 < nr)
+		size *= 2;
+	pages->trace = trace;
+	pages->mask = size - 1;
+	pages->content = calloc(nr + 1, sizeof(*pages->content));
+	pages->tag = calloc(nr + 1, sizeof(*pages->tag));
+	pages->residents = calloc(nr + 1, sizeof(*pages->residents));
+	pages->flags = calloc(nr + 1, sizeof(*pages->flags));
+	pages->table = calloc(size, sizeof(*pages->table));
+	if (!pages->content || !pages->tag || !pages->residents ||
+	    !pages->flags || !pages->table) {
+		*why = "out of memory";
+		pages_free(pages);
+		return NULL;
+	}
+	return pages;
+}
+
+void pages_free(struct pages *pages)
+{
+	if (!pages)
+		return;
+	free(pages->content);
+	free(pages->tag);
+	free(pages->residents);
+	free(pages->flags);
+	free(pages->table);
+	g_free(pages);
+}
+
+static enum page_class classify(const void *bytes)
+{
+	uint64_t first, word;
+
+	memcpy(&first, bytes, sizeof(first));
+	/* each word equals the one before it: all equal the first */
+	memcpy(&word, (const char *)bytes + TRACE_PAGE_SIZE - sizeof(word),
+	       sizeof(word));
+	if (word != first ||
+	    memcmp(bytes, (const char *)bytes + sizeof(word),
+		   TRACE_PAGE_SIZE - sizeof(word)))
+		return PAGE_DATA;
+	return first ? PAGE_SAME_FILLED : PAGE_ZERO;
+}
+
+static uint32_t look_at(struct pages *pages, uint64_t page)
+{
+	const void *bytes = trace_page(pages->trace, page);
+	uint64_t digest = page_digest(bytes, TRACE_PAGE_SIZE);
+	uint32_t tag = (uint32_t)(digest >> 32);
+	uint64_t i;
+
+	/* the table has more places than there are pages: the walk ends */
+	for (i = digest & pages->mask; pages->table[i];
+	     i = (i + 1) & pages->mask) {
+		uint32_t known = pages->table[i] - 1;
+
+		if (pages->tag[known] == tag &&
+		    !memcmp(trace_page(pages->trace, known), bytes,
+			    TRACE_PAGE_SIZE)) {
+			pages->content[page] = known + 1;
+			return known;
+		}
+	}
+	pages->table[i] = (uint32_t)page + 1;
+	pages->tag[page] = tag;
+	pages->flags[page] = (uint8_t)classify(bytes);
+	pages->content[page] = (uint32_t)page + 1;
+	pages->unique++;
+	return (uint32_t)page;
+}
+
+uint32_t pages_content(struct pages *pages, uint64_t page)
+{
+	uint32_t content = pages->content[page];
+
+	return content ? content - 1 : look_at(pages, page);
+}
+
+enum page_class pages_class(const struct pages *pages, uint32_t content)
+{
+	return pages->flags[content] & CLASS_MASK;
+}
+
+uint64_t pages_unique(const struct pages *pages)
+{
+	return pages->unique;
+}
+
+bool pages_first_store(struct pages *pages, uint32_t content)
+{
+	bool first = !(pages->flags[content] & STORED);
+
+	pages->flags[content] |= STORED;
+	return first;
+}
+
+uint32_t *pages_residents(struct pages *pages, uint32_t content)
+{
+	return &pages->residents[content];
+}
+
+bool pages_names_content(const struct pages *pages, uint64_t page)
+{
+	return pages->content[page] == page + 1;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * slots.h - which content each swap slot holds, as the trace tells it
+ */
+#ifndef SIM_SLOTS_H
+#define SIM_SLOTS_H
+
+#include <stdint.h>
+
+#include "../traces/trace.h"
+
+#define SLOT_EMPTY 0u		/* also what a slot that was never named holds */
+#define SLOT_KEPT UINT32_MAX	/* the store was refused and the page stayed in memory */
+
+struct slots;
+
+/* NULL: out of memory. */
+struct slots *slots_new(const struct trace_summary *summary);
+void slots_free(struct slots *slots);
+
+/* What was put: SLOT_EMPTY, SLOT_KEPT, or a content + 1. */
+uint32_t slots_get(const struct slots *slots, unsigned int type,
+		   uint64_t offset);
+void slots_put(struct slots *slots, unsigned int type, uint64_t offset,
+	       uint32_t value);
+
+#endif /* SIM_SLOTS_H */
