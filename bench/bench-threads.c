@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * bench-threads - what a second thread brings
+ *
+ * The same stores to one model, by one thread and by two that share no slot. With
+ * no lock in common the wall time halves; the ratio printed is the one thread's
+ * time by the two threads' (2 is all that two cores can give, 1 is a global lock).
+ */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "bench.h"
+#include "zdedup.h"
+
+#define THREADS_MAX 2
+
+struct job {
+	struct zdedup *zd;
+	const unsigned char *pages;
+	uint64_t first, last;
+	int err;
+};
+
+/*
+ * A page that compresses to about half, as the mean of real ones does: words of
+ * a small set and words that occur once. @seed makes it unlike any other.
+ */
+static void fill_page(unsigned char *page, uint64_t seed)
+{
+	uint64_t x = seed * 0x9e3779b97f4a7c15ull + 1;
+	unsigned int i;
+
+	for (i = 0; i < ZDEDUP_PAGE_SIZE; i += 8) {
+		uint64_t word;
+
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		word = i / 8 % 2 ? x : (x & 7) * 0x0101010101010101ull;
+		memcpy(page + i, &word, 8);
+	}
+}
+
+static void *store_all(void *arg)
+{
+	struct job *job = arg;
+	uint64_t i;
+
+	for (i = job->first; i < job->last && !job->err; i++) {
+		const struct zdedup_slot slot = { .type = 0, .offset = i };
+
+		job->err = zdedup_store(job->zd, slot, 0,
+					job->pages + i * ZDEDUP_PAGE_SIZE,
+					NULL);
+	}
+	return NULL;
+}
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+/* Wall seconds for @nr pages by @threads threads on a fresh model; negative: failed. */
+static double run(const char *dedup, const unsigned char *pages, uint64_t nr,
+		  unsigned int threads)
+{
+	struct job job[THREADS_MAX];
+	pthread_t thread[THREADS_MAX];
+	struct zdedup_config config;
+	struct zdedup *zd;
+	char why[ZDEDUP_WHY_MAX] = "out of memory";
+	unsigned int i, started = 0;
+	double begin, wall;
+	int err;
+
+	zdedup_config_init(&config);
+	config.dedup = dedup;
+	if (zdedup_create(&config, &zd, why)) {
+		fprintf(stderr, "bench-threads: %s\n", why);
+		return -1;
+	}
+	err = zdedup_swapon(zd, 0, nr);
+	begin = now();
+	for (i = 0; !err && i < threads; i++) {
+		job[i] = (struct job){ .zd = zd, .pages = pages,
+				       .first = nr * i / threads,
+				       .last = nr * (i + 1) / threads };
+		err = pthread_create(&thread[i], NULL, store_all, &job[i]);
+		if (!err)
+			started++;
+	}
+	for (i = 0; i < started; i++) {
+		pthread_join(thread[i], NULL);
+		if (job[i].err)
+			err = job[i].err;
+	}
+	wall = now() - begin;
+	zdedup_destroy(zd);
+	if (err) {
+		fprintf(stderr, "bench-threads: a store failed: %d\n", err);
+		return -1;
+	}
+	return wall;
+}
+
+static int measure(const char *dedup, const unsigned char *pages, uint64_t nr,
+		   unsigned int rounds, int json)
+{
+	struct bench_series one = { .name = "one" }, two = { .name = "two" };
+	struct bench_series ratio = { .name = "one/two" };
+	unsigned int round;
+
+	/* one round unrecorded: it touches the memory that malloc then reuses */
+	for (round = 0; round <= rounds; round++) {
+		double t1 = run(dedup, pages, nr, 1);
+		double t2 = run(dedup, pages, nr, 2);
+
+		if (t1 <= 0 || t2 <= 0)
+			return -1;
+		if (!round)
+			continue;
+		bench_add(&one, t1);
+		bench_add(&two, t2);
+		bench_add(&ratio, t1 / t2);
+	}
+	if (json) {
+		printf("  \"%s\": { ", dedup);
+		bench_print_json(stdout, &one);
+		printf(",\n    ");
+		bench_print_json(stdout, &two);
+		printf(",\n    ");
+		bench_print_json(stdout, &ratio);
+		printf(" }");
+		return 0;
+	}
+	printf("dedup %-14s %10s %10s %10s\n", dedup, "min", "median", "max");
+	bench_print_text(stdout, &one);
+	bench_print_text(stdout, &two);
+	bench_print_text(stdout, &ratio);
+	return 0;
+}
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: bench-threads [-n ROUNDS] [-p PAGES] [--json]\n");
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	long n, rounds = 5, nr = 32768;
+	unsigned char *pages;
+	int i, json = 0, err;
+
+	for (i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--json")) {
+			json = 1;
+			continue;
+		}
+		if (i + 1 >= argc ||
+		    (strcmp(argv[i], "-n") && strcmp(argv[i], "-p")))
+			return usage();
+		n = bench_number(argv[i + 1], 1,
+				 argv[i][1] == 'n' ? BENCH_ROUNDS_MAX :
+						     1l << 22);
+		if (n < 0)
+			return usage();
+		if (argv[i++][1] == 'n')
+			rounds = n;
+		else
+			nr = n;
+	}
+	pages = malloc((size_t)nr * ZDEDUP_PAGE_SIZE);
+	if (!pages) {
+		perror("bench-threads");
+		return 3;
+	}
+	for (n = 0; n < nr; n++)
+		fill_page(pages + n * ZDEDUP_PAGE_SIZE, (uint64_t)n + 1);
+	if (json)
+		printf("{ \"schema\": \"zdedup.bench-threads/1\", \"pages\": %ld,\n",
+		       nr);
+	else
+		printf("%ld pages, wall seconds, %ld rounds\n", nr, rounds);
+	err = measure("none", pages, (uint64_t)nr, (unsigned int)rounds, json);
+	if (json)
+		printf(",\n");
+	if (!err)
+		err = measure("always", pages, (uint64_t)nr,
+			      (unsigned int)rounds, json);
+	if (json)
+		printf(" }\n");
+	free(pages);
+	return err ? 3 : 0;
+}
