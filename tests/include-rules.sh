@@ -22,10 +22,13 @@ c_files() {
 	done
 }
 
-# Every file that git tracks or would; all files where this is no git checkout.
+# Every file that git tracks or would; where this is no git checkout, all files
+# outside of build folders (whatever they are called, meson-private is in them).
 all_files() {
 	git ls-files --cached --others --exclude-standard 2>/dev/null | sort -u |
-		grep . || find . -type f -not -path './build*' | sed 's,^\./,,' | sort
+		grep . ||
+		find . -type d -exec test -d '{}/meson-private' ';' -prune -o -type f -print |
+		sed 's,^\./,,' | sort
 }
 
 # "FILE:LINE:TARGET" for each #include below the given folders, with its quotes.
