@@ -61,6 +61,7 @@ struct zdedup_config {
 	unsigned int max_pool_percent;	/* 20 */
 	unsigned int accept_threshold_percent;	/* 90 */
 	bool verify;		/* re-digest indexed contents at each load; false */
+	bool shadow;		/* carry along what the pool would be without dedup; false */
 	bool lengths_only;	/* no bytes: zdedup_store_length is the only store, no load returns bytes */
 };
 
@@ -120,7 +121,7 @@ struct zdedup_result {
  * Swaps out the page of 4096 bytes at @page, charged to memcg @memcg, to @slot; an
  * older content of the slot is replaced. 0 and *result (may be NULL); -EINVAL for
  * a bad slot, memcg or mode; -EIO or -ENOSPC when the swap device failed: the slot
- * is empty then. A store that the pool refuses is no error: see result->where.
+ * is empty then. -ENOMEM: stored, but the shadow (config.shadow) ran out of memory. A store that the pool refuses is no error: see result->where.
  * Kernel: swap_writeout, zswap_store.
  */
 int zdedup_store(struct zdedup *zd, struct zdedup_slot slot, uint32_t memcg,
@@ -231,6 +232,7 @@ struct zdedup_stats {
 	uint64_t lookups, candidates, compares, hits, false_positives;
 	uint64_t dup_races;		/* twins found at insertion and adopted */
 	uint64_t sharers_full;		/* hits refused: the content had its most sharers */
+	uint64_t shadow_pool_size;	/* with config.shadow: pool_total_size, had every entry bytes of its own */
 	uint64_t live_zero;		/* slots that are a bit in the zero map now */
 	uint64_t live_device;		/* slots whose bytes are on the device now */
 	/* sizes, in bytes, at the kernel's sizes (docs/MODEL.md) */

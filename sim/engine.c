@@ -3,8 +3,9 @@
  * engine.c - one pass over a trace
  *
  * Each event goes to the census (what the trace itself says), to the model, and,
- * with dedup, to a second model without it that holds lengths only. The census
- * is the authority: what a load returns is compared with the trace's own bytes.
+ * with dedup and a limit, to a second model without dedup that holds lengths
+ * only. The census is the authority: what a load returns is compared with the
+ * trace's own bytes.
  */
 #include "engine.h"
 
@@ -26,7 +27,8 @@ G_STATIC_ASSERT(ZDEDUP_TYPES_MAX >= TRACE_TYPES_MAX);
 /**
  * struct engine - one run
  * @zd:       the model
- * @base:     the same without dedup, on lengths; NULL when @zd is that itself
+ * @base:     with a limit, the same without dedup, on lengths: it may store other pages. Without
+ *            one it would store the same, and @zd's shadow pool tells its size
  * @next:     the event read ahead, when @has_next: a folio ends where another begins
  * @folio:    the events of the folio under way, @bytes its pages back to back
  * @due:      the next checkpoint, in events
@@ -59,7 +61,7 @@ static bool is_none(const char *word)
 }
 
 static int create_model(const struct replay_options *options, bool baseline,
-			struct zdedup **out)
+			bool shadow, struct zdedup **out)
 {
 	struct zdedup_config config;
 	char why[ZDEDUP_WHY_MAX] = "";
@@ -78,6 +80,7 @@ static int create_model(const struct replay_options *options, bool baseline,
 		(unsigned int)options->accept_threshold_percent;
 	config.verify = options->verify && !baseline;
 	config.lengths_only = baseline;
+	config.shadow = shadow;
 	err = zdedup_create(&config, out, why);
 	if (err == -EINVAL)
 		return cmd_usage("replay", "%s", why);
@@ -91,18 +94,21 @@ static int create_model(const struct replay_options *options, bool baseline,
 int engine_create(const struct replay_options *options, struct engine **out)
 {
 	struct engine *engine = g_new0(struct engine, 1);
+	bool dedup = !is_none(options->dedup), limited;
 	int status, err;
 
 	*out = engine;
 	engine->options = options;
-	status = create_model(options, false, &engine->zd);
-	if (!status && !is_none(options->dedup))
-		status = create_model(options, true, &engine->base);
-	if (status)
-		return status;
 	engine->memcgs = memcgs_load(options->memcg_config);
 	if (!engine->memcgs)
 		return CMD_INPUT;
+	limited = replay_totalram_pages(options) ||
+		  memcgs_limited(engine->memcgs);
+	status = create_model(options, false, dedup && !limited, &engine->zd);
+	if (!status && dedup && limited)
+		status = create_model(options, true, false, &engine->base);
+	if (status)
+		return status;
 	err = memcgs_build(engine->memcgs, engine->zd);
 	if (!err && engine->base)
 		err = memcgs_build(engine->memcgs, engine->base);
@@ -401,17 +407,30 @@ static int gather_folio(struct engine *engine, const struct trace_event *ev)
 	return (int)nr;
 }
 
+static void get_stats(struct engine *engine)
+{
+	struct replay_result *result = engine->result;
+
+	zdedup_get_stats(engine->zd, &result->stats);
+	if (engine->base) {
+		zdedup_get_stats(engine->base, &result->baseline);
+		return;
+	}
+	/* without a limit, all but the pool's size is the same */
+	result->baseline = result->stats;
+	result->baseline.pool_total_size = result->stats.shadow_pool_size;
+}
+
 /* @nr events are done: take the samples. */
 static void after_events(struct engine *engine, unsigned int nr)
 {
 	struct replay_result *result = engine->result;
 	struct replay_checkpoint checkpoint;
 
-	zdedup_get_stats(engine->zd, &result->stats);
-	if (engine->base)
-		zdedup_get_stats(engine->base, &result->baseline);
+	get_stats(engine);
 	over_time_add(&result->over_time, nr, &result->stats,
-		      engine->base ? &result->baseline : &result->stats);
+		      result->has_baseline ? &result->baseline :
+					     &result->stats);
 	if (result->checkpoints && engine->census.n.events >= engine->due) {
 		checkpoint.event = engine->census.n.events;
 		checkpoint.stats = result->stats;
@@ -524,7 +543,7 @@ int engine_run(struct engine *engine, struct trace *trace,
 	result->path = trace_path(trace);
 	result->format = trace_format(trace);
 	result->codec_version = g_strdup(zdedup_codec_version(engine->zd));
-	result->has_baseline = engine->base != NULL;
+	result->has_baseline = !is_none(options->dedup);
 	result->limited = replay_totalram_pages(options) ||
 			  memcgs_limited(engine->memcgs);
 	if (options->checkpoint_every)
@@ -545,9 +564,7 @@ int engine_run(struct engine *engine, struct trace *trace,
 		return CMD_INPUT;
 	if (options->timing)
 		timing_finish(&result->timing);
-	zdedup_get_stats(engine->zd, &result->stats);
-	if (engine->base)
-		zdedup_get_stats(engine->base, &result->baseline);
+	get_stats(engine);
 	result->counts = engine->census.n;
 	last_checkpoint(engine);
 	progress_wipe();

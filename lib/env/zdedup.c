@@ -52,12 +52,16 @@ static int env_swap_write(void *env, struct zswap_folio *folio)
 	struct swap_device *dev = zd->device[swp_type(folio->swap)];
 	u64 offset = swp_offset(folio->swap);
 
+	int err = 0;
+
 	/* A stale entry under a zero slot is written where nobody will read it. */
-	if (test_bit(offset, dev->zero)) {
+	if (test_bit(offset, dev->zero))
 		atomic_long_inc(&zd->pswpout);
-		return 0;
-	}
-	return swap_device_write(zd, dev, offset, folio->data);
+	else
+		err = swap_device_write(zd, dev, offset, folio->data);
+	if (!err)
+		swap_slot_shadow(zd, dev, offset, 0);
+	return err;
 }
 
 static void env_queue_shrink(void *env)
@@ -163,6 +167,21 @@ static int config_resolve(const struct zdedup_config *config,
 	return 0;
 }
 
+static int shadow_create(struct zdedup *zd)
+{
+	struct zpool_config config = {
+		.chain_size = zd->zs.behaviour->chain_size,
+		.lengths_only = true,
+	};
+
+	zd->shadow.priv = zd->zs.zpool_ops->create(&config);
+	if (!zd->shadow.priv)
+		return -ENOMEM;
+	zd->shadow.ops = zd->zs.zpool_ops;
+	zd->shadow.lengths_only = true;
+	return 0;
+}
+
 static int zdedup_init(struct zdedup *zd, const struct zdedup_config *config,
 		       const struct zswap_config *zc)
 {
@@ -171,6 +190,11 @@ static int zdedup_init(struct zdedup *zd, const struct zdedup_config *config,
 	if (memcg_init(zd))
 		return -ENOMEM;
 	if (zswap_init(&zd->zs, zc)) {
+		memcg_exit(zd);
+		return -ENOMEM;
+	}
+	if (config->shadow && shadow_create(zd)) {
+		zswap_exit(&zd->zs);
 		memcg_exit(zd);
 		return -ENOMEM;
 	}
@@ -214,6 +238,8 @@ void zdedup_destroy(struct zdedup *zd)
 	for (type = 0; type < ZDEDUP_TYPES_MAX; type++)
 		if (zd->device[type])
 			zdedup_swapoff(zd, type);
+	if (zd->shadow.ops)
+		zd->shadow.ops->destroy(zd->shadow.priv);
 	zswap_exit(&zd->zs);
 	memcg_exit(zd);
 	kfree(zd);
@@ -230,7 +256,7 @@ int zdedup_swapon(struct zdedup *zd, unsigned int type, uint64_t nr_slots)
 		return -EINVAL;
 	if (zd->device[type])
 		return -EBUSY;
-	err = swap_device_create(nr_slots, &dev);
+	err = swap_device_create(nr_slots, zd->shadow.ops, &dev);
 	if (err)
 		return err;
 	err = zswap_swapon(&zd->zs, type, nr_slots);
@@ -263,6 +289,8 @@ int zdedup_swapoff(struct zdedup *zd, unsigned int type)
 			zswap_invalidate(&zd->zs,
 					 swp_entry(type, i * ZSWAP_TREE_SLOTS +
 							 index));
+	for (word = 0; dev->shadow && word < dev->nr_slots; word++)
+		swap_slot_shadow(zd, dev, word, 0);
 	for (word = 0; word < DIV_ROUND_UP(dev->nr_slots, 64); word++) {
 		atomic_long_sub(hweight64(dev->zero[word]), &zd->live_zero);
 		atomic_long_sub(hweight64(dev->filled[word]), &zd->live_device);
@@ -337,6 +365,8 @@ static int store_refused(struct zdedup *zd, struct swap_device *dev,
 	unsigned int i;
 	int err = 0;
 
+	for (i = 0; i < folio->nr_pages; i++)
+		swap_slot_shadow(zd, dev, offset + i, 0);
 	if (!memcg_writeback_enabled(zd, folio->objcg->memcg)) {
 		for (i = 0; i < folio->nr_pages; i++)
 			swap_slot_clear(zd, dev, offset + i);
@@ -354,12 +384,29 @@ static int store_refused(struct zdedup *zd, struct swap_device *dev,
 	return err;
 }
 
+/* The folio is in the pool: so it is in the shadow, page by page. */
+static int shadow_folio(struct zdedup *zd, struct swap_device *dev,
+			const struct zswap_folio *folio)
+{
+	struct zswap_entry *entry;
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; dev->shadow && i < folio->nr_pages && !err; i++) {
+		entry = zswap_find(&zd->zs,
+				   swp_entry(swp_type(folio->swap),
+					     swp_offset(folio->swap) + i));
+		err = swap_slot_shadow(zd, dev, swp_offset(folio->swap) + i,
+				       entry->charged);
+	}
+	return err;
+}
+
 /* swap_writeout(): with the slots locked */
 static int store_locked(struct zdedup *zd, struct swap_device *dev,
 			struct zswap_folio *folio, struct zdedup_result *result)
 {
 	u64 offset = swp_offset(folio->swap);
-	struct zswap_entry *entry;
 	unsigned int i;
 
 	*result = (struct zdedup_result){ .where = ZDEDUP_ZERO };
@@ -374,11 +421,10 @@ static int store_locked(struct zdedup *zd, struct swap_device *dev,
 		swap_slot_clear(zd, dev, offset + i);
 	if (!zswap_store(&zd->zs, folio))
 		return store_refused(zd, dev, folio, result);
-	entry = zswap_find(&zd->zs, folio->swap);
 	result->where = ZDEDUP_POOL;
-	result->length = entry->charged;
+	result->length = zswap_find(&zd->zs, folio->swap)->charged;
 	result->shared = folio->shared;
-	return 0;
+	return shadow_folio(zd, dev, folio);
 }
 
 static int store(struct zdedup *zd, struct zdedup_slot slot, uint32_t memcg,
@@ -452,11 +498,14 @@ static int load_locked(struct zdedup *zd, struct swap_device *dev,
 		*from = ZDEDUP_ZERO;
 		/* The slot is freed, and with it an older entry that the bit hid. */
 		zswap_invalidate(&zd->zs, folio->swap);
+		swap_slot_shadow(zd, dev, offset, 0);
 		swap_slot_clear(zd, dev, offset);
 		return 0;
 	}
 	*from = ZDEDUP_POOL;
 	err = zswap_load(&zd->zs, folio);
+	if (!err)
+		swap_slot_shadow(zd, dev, offset, 0);
 	if (err != -ENOENT || !test_bit(offset, dev->filled))
 		return err;
 	*from = ZDEDUP_DEVICE;
@@ -496,6 +545,7 @@ int zdedup_invalidate(struct zdedup *zd, struct zdedup_slot slot)
 		return -EINVAL;
 	swap_lock(dev, slot.offset);
 	entry = zswap_invalidate(&zd->zs, swp_entry(slot.type, slot.offset));
+	swap_slot_shadow(zd, dev, slot.offset, 0);
 	held = swap_slot_clear(zd, dev, slot.offset);
 	swap_unlock(dev, slot.offset);
 	return entry || held ? 0 : -ENOENT;
@@ -683,6 +733,8 @@ void zdedup_get_stats(struct zdedup *zd, struct zdedup_stats *stats)
 		.swpin_zero = atomic_long_read(&zd->swpin_zero),
 		.pswpout = atomic_long_read(&zd->pswpout),
 		.pswpin = atomic_long_read(&zd->pswpin),
+		.shadow_pool_size = zd->shadow.ops ?
+			zpool_total_pages(&zd->shadow) * PAGE_SIZE : 0,
 		.live_zero = atomic_long_read(&zd->live_zero),
 		.live_device = atomic_long_read(&zd->live_device),
 	};
