@@ -155,14 +155,14 @@ struct zswap_comp_ctx {
  * Invariant P1: ref == contents in the pool + (it is the first of zs->pools).
  */
 struct zswap_pool {
-	struct list_head list;
 	struct zswap *zs;
-	refcount_t ref;
 	struct zpool zpool;
 	const struct zcomp_ops *comp;
 	struct zcomp_params params;
 	struct zswap_comp_ctx __percpu *ctx;
 	unsigned long nr_checked;
+	struct list_head list;
+	refcount_t ref;
 };
 
 /**
@@ -254,8 +254,6 @@ struct zswap {
 	bool lengths_only;
 	bool verify;
 
-	struct zswap_stats stats;
-
 	/* tunables */
 	bool enabled;
 	unsigned int max_pool_percent;
@@ -266,16 +264,19 @@ struct zswap {
 	bool reached_full;
 
 	const struct zpool_ops *zpool_ops;
+	struct kmem_cache *entry_cache;
+	struct zswap_trees trees[MAX_SWAPFILES];
+
 	spinlock_t pools_lock;
 	struct list_head pools;
-
-	struct zswap_trees trees[MAX_SWAPFILES];
 
 	spinlock_t lru_lock;
 	struct mem_cgroup *next_shrink;	/* cursor of the shrink worker, under lru_lock */
 
-	struct kmem_cache *entry_cache;
 	struct zswap_dedup dedup;
+
+	/* last: written by every call, and far from what every call reads */
+	struct zswap_stats stats;
 };
 
 /*
