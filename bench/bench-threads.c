@@ -22,6 +22,8 @@ struct job {
 	struct zdedup *zd;
 	const unsigned char *pages;
 	uint64_t first, last;
+	pthread_barrier_t *barrier;
+	double wall;
 	int err;
 };
 
@@ -45,18 +47,29 @@ static void fill_page(unsigned char *page, uint64_t seed)
 	}
 }
 
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
 /*
- * Stores and frees its slots again and again: from the second pass on, malloc has
- * the memory, and the kernel's faults, which threads of a process wait for each
- * other in, are not what is measured.
+ * Stores and frees its slots again and again. The stores alone are timed, from the
+ * second pass on: malloc has the memory by then, and the kernel's page faults, in
+ * which threads of a process wait for each other, are not what is measured.
  */
 static void *store_all(void *arg)
 {
 	struct job *job = arg;
 	unsigned int pass;
+	double begin;
 	uint64_t i;
 
 	for (pass = 0; pass < PASSES; pass++) {
+		pthread_barrier_wait(job->barrier);
+		begin = now();
 		for (i = job->first; i < job->last && !job->err; i++) {
 			const struct zdedup_slot slot = { .offset = i };
 
@@ -65,6 +78,9 @@ static void *store_all(void *arg)
 							i * ZDEDUP_PAGE_SIZE,
 						NULL);
 		}
+		pthread_barrier_wait(job->barrier);
+		if (pass)
+			job->wall += now() - begin;
 		for (i = job->first; i < job->last; i++) {
 			const struct zdedup_slot slot = { .offset = i };
 
@@ -72,14 +88,6 @@ static void *store_all(void *arg)
 		}
 	}
 	return NULL;
-}
-
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
 /* Wall seconds for @nr pages by @threads threads on a fresh model; negative: failed. */
@@ -92,7 +100,8 @@ static double run(const char *dedup, const unsigned char *pages, uint64_t nr,
 	struct zdedup *zd;
 	char why[ZDEDUP_WHY_MAX] = "out of memory";
 	unsigned int i, started = 0;
-	double begin, wall;
+	pthread_barrier_t barrier;
+	double wall = 0;
 	int err;
 
 	zdedup_config_init(&config);
@@ -102,21 +111,26 @@ static double run(const char *dedup, const unsigned char *pages, uint64_t nr,
 		return -1;
 	}
 	err = zdedup_swapon(zd, 0, nr);
-	begin = now();
+	pthread_barrier_init(&barrier, NULL, threads);
 	for (i = 0; !err && i < threads; i++) {
 		job[i] = (struct job){ .zd = zd, .pages = pages,
+				       .barrier = &barrier,
 				       .first = nr * i / threads,
 				       .last = nr * (i + 1) / threads };
-		err = pthread_create(&thread[i], NULL, store_all, &job[i]);
-		if (!err)
-			started++;
+		/* without it, the others would wait at the barrier for ever */
+		if (pthread_create(&thread[i], NULL, store_all, &job[i])) {
+			fprintf(stderr, "bench-threads: no thread\n");
+			exit(3);
+		}
+		started++;
 	}
 	for (i = 0; i < started; i++) {
 		pthread_join(thread[i], NULL);
 		if (job[i].err)
 			err = job[i].err;
+		wall = job[i].wall;
 	}
-	wall = now() - begin;
+	pthread_barrier_destroy(&barrier);
 	zdedup_destroy(zd);
 	if (err) {
 		fprintf(stderr, "bench-threads: a store failed: %d\n", err);
