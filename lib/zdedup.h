@@ -240,10 +240,22 @@ struct zdedup_stats {
 	uint64_t dedup_metadata_bytes;	/* the part that is there for dedup */
 };
 
-/*
- * Copies the counters. It walks nothing but the pools and one count per 16384
- * slots, so it may be called after each event.
+/**
+ * struct zdedup_sizes - the fields of struct zdedup_stats that are sizes, not counts of what happened
  */
+struct zdedup_sizes {
+	uint64_t stored_pages, live_zero, live_device;
+	uint64_t pages_shared, pages_sharing, pages_unshared;
+	uint64_t payload_bytes, pool_total_size, shadow_pool_size;
+	uint64_t metadata_bytes, dedup_metadata_bytes;
+};
+
+/*
+ * The sizes alone: walks nothing but the pools and one count per 16384 slots, to be
+ * called after each event.
+ */
+void zdedup_get_sizes(struct zdedup *zd, struct zdedup_sizes *sizes);
+/* Copies all counters; the same walk. */
 void zdedup_get_stats(struct zdedup *zd, struct zdedup_stats *stats);
 
 /*

@@ -421,19 +421,33 @@ static void get_stats(struct engine *engine)
 	result->baseline.pool_total_size = result->stats.shadow_pool_size;
 }
 
+/* What the pool would hold now without dedup. */
+static uint64_t baseline_pool(struct engine *engine,
+			      const struct zdedup_sizes *sizes)
+{
+	struct zdedup_sizes without;
+
+	if (!engine->result->has_baseline)
+		return sizes->pool_total_size;
+	if (!engine->base)
+		return sizes->shadow_pool_size;
+	zdedup_get_sizes(engine->base, &without);
+	return without.pool_total_size;
+}
+
 /* @nr events are done: take the samples. */
 static void after_events(struct engine *engine, unsigned int nr)
 {
 	struct replay_result *result = engine->result;
 	struct replay_checkpoint checkpoint;
+	struct zdedup_sizes sizes;
 
-	get_stats(engine);
-	over_time_add(&result->over_time, nr, &result->stats,
-		      result->has_baseline ? &result->baseline :
-					     &result->stats);
+	zdedup_get_sizes(engine->zd, &sizes);
+	over_time_add(&result->over_time, nr, &sizes,
+		      baseline_pool(engine, &sizes));
 	if (result->checkpoints && engine->census.n.events >= engine->due) {
 		checkpoint.event = engine->census.n.events;
-		checkpoint.stats = result->stats;
+		zdedup_get_stats(engine->zd, &checkpoint.stats);
 		g_array_append_val(result->checkpoints, checkpoint);
 		engine->due = checkpoint.event -
 			checkpoint.event % engine->options->checkpoint_every +

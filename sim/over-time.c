@@ -4,28 +4,27 @@
  */
 #include "over-time.h"
 
-static void take(struct sample *s, const struct zdedup_stats *stats,
-		 const struct zdedup_stats *baseline)
+static void take(struct sample *s, const struct zdedup_sizes *sizes,
+		 uint64_t baseline)
 {
-	s->v[SAMPLE_STORED_PAGES] = stats->stored_pages;
-	s->v[SAMPLE_PAYLOAD_BYTES] = stats->payload_bytes;
-	s->v[SAMPLE_POOL_BYTES] = stats->pool_total_size;
-	s->v[SAMPLE_METADATA_BYTES] = stats->metadata_bytes;
-	s->v[SAMPLE_DEDUP_METADATA_BYTES] = stats->dedup_metadata_bytes;
-	s->v[SAMPLE_PAGES_SHARED] = stats->pages_shared;
-	s->v[SAMPLE_PAGES_SHARING] = stats->pages_sharing;
-	s->v[SAMPLE_PAGES_UNSHARED] = stats->pages_unshared;
-	s->v[SAMPLE_BASELINE_POOL_BYTES] = baseline->pool_total_size;
+	s->v[SAMPLE_STORED_PAGES] = sizes->stored_pages;
+	s->v[SAMPLE_PAYLOAD_BYTES] = sizes->payload_bytes;
+	s->v[SAMPLE_POOL_BYTES] = sizes->pool_total_size;
+	s->v[SAMPLE_METADATA_BYTES] = sizes->metadata_bytes;
+	s->v[SAMPLE_DEDUP_METADATA_BYTES] = sizes->dedup_metadata_bytes;
+	s->v[SAMPLE_PAGES_SHARED] = sizes->pages_shared;
+	s->v[SAMPLE_PAGES_SHARING] = sizes->pages_sharing;
+	s->v[SAMPLE_PAGES_UNSHARED] = sizes->pages_unshared;
+	s->v[SAMPLE_BASELINE_POOL_BYTES] = baseline;
 }
 
 void over_time_add(struct over_time *ot, uint64_t events,
-		   const struct zdedup_stats *stats,
-		   const struct zdedup_stats *baseline)
+		   const struct zdedup_sizes *sizes, uint64_t baseline)
 {
-	uint64_t live = stats->stored_pages + stats->live_device +
-			stats->live_zero;
+	uint64_t live = sizes->stored_pages + sizes->live_device +
+			sizes->live_zero;
 
-	take(&ot->last, stats, baseline);
+	take(&ot->last, sizes, baseline);
 	for (int i = 0; i < SAMPLE_NR_FIELDS; i++)
 		ot->sum[i] += (unsigned __int128)ot->last.v[i] * events;
 	ot->events += events;

@@ -44,11 +44,10 @@ struct over_time {
 
 /*
  * Adds the state after @events more events (several when a folio is stored as
- * one). @baseline is the run without dedup, or @stats itself when that is one.
+ * one). @baseline is the pool's size without dedup.
  */
 void over_time_add(struct over_time *ot, uint64_t events,
-		   const struct zdedup_stats *stats,
-		   const struct zdedup_stats *baseline);
+		   const struct zdedup_sizes *sizes, uint64_t baseline);
 /* The mean over events, each field rounded to the nearest. Needs events > 0. */
 void over_time_mean(const struct over_time *ot, struct sample *mean);
 

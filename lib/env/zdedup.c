@@ -672,30 +672,46 @@ static u64 slot_tree_nodes(struct zdedup *zd)
 	return nodes;
 }
 
-static void get_metadata(struct zdedup *zd, struct zdedup_stats *stats)
+static void get_metadata(struct zdedup *zd, u64 zspages,
+			 struct zdedup_sizes *sizes)
 {
+	u64 contents = sizes->pages_shared + sizes->pages_unshared;
 	u64 handles = zd->zs.zpool_ops->nr_zspages ?
-			      stats->contents * KERNEL_ZS_HANDLE_BYTES :
+			      contents * KERNEL_ZS_HANDLE_BYTES :
 			      0;
 
+	sizes->dedup_metadata_bytes = 0;
 	if (READ_ONCE(zd->built_with_dedup))
-		stats->dedup_metadata_bytes =
-			stats->contents * KERNEL_CONTENT_BYTES +
+		sizes->dedup_metadata_bytes =
+			contents * KERNEL_CONTENT_BYTES +
 			atomic_long_read(&zd->zs.dedup.index_bytes);
-	stats->metadata_bytes =
-		stats->stored_pages * KERNEL_ENTRY_BYTES +
+	sizes->metadata_bytes =
+		sizes->stored_pages * KERNEL_ENTRY_BYTES +
 		slot_tree_nodes(zd) * KERNEL_XA_NODE_BYTES + handles +
-		zswap_nr_zspages(&zd->zs) * KERNEL_ZSPAGE_BYTES +
-		stats->dedup_metadata_bytes;
+		zspages * KERNEL_ZSPAGE_BYTES + sizes->dedup_metadata_bytes;
+}
+
+void zdedup_get_sizes(struct zdedup *zd, struct zdedup_sizes *sizes)
+{
+	struct zswap_dedup *d = &zd->zs.dedup;
+	u64 pages, zspages;
+
+	zswap_pool_sizes(&zd->zs, &pages, &zspages);
+	sizes->stored_pages = atomic_long_read(&zd->zs.stats.stored_pages);
+	sizes->live_zero = atomic_long_read(&zd->live_zero);
+	sizes->live_device = atomic_long_read(&zd->live_device);
+	sizes->pages_shared = atomic_long_read(&d->pages_shared);
+	sizes->pages_sharing = atomic_long_read(&d->pages_sharing);
+	sizes->pages_unshared = atomic_long_read(&d->pages_unshared);
+	sizes->payload_bytes = atomic_long_read(&d->payload_bytes);
+	sizes->pool_total_size = pages * PAGE_SIZE;
+	sizes->shadow_pool_size =
+		zd->shadow.ops ? zpool_total_pages(&zd->shadow) * PAGE_SIZE : 0;
+	get_metadata(zd, zspages, sizes);
 }
 
 static void get_dedup_stats(struct zswap_dedup *d, struct zdedup_stats *stats)
 {
-	stats->payload_bytes = atomic_long_read(&d->payload_bytes);
-	stats->pages_shared = atomic_long_read(&d->pages_shared);
-	stats->pages_sharing = atomic_long_read(&d->pages_sharing);
-	stats->pages_unshared = atomic_long_read(&d->pages_unshared);
-	stats->contents = stats->pages_shared + stats->pages_unshared;
 	stats->lookups = atomic_long_read(&d->lookups);
 	stats->candidates = atomic_long_read(&d->candidates);
 	stats->compares = atomic_long_read(&d->compares);
@@ -708,12 +724,24 @@ static void get_dedup_stats(struct zswap_dedup *d, struct zdedup_stats *stats)
 void zdedup_get_stats(struct zdedup *zd, struct zdedup_stats *stats)
 {
 	struct zswap_stats *s = &zd->zs.stats;
+	struct zdedup_sizes sizes;
 
+	zdedup_get_sizes(zd, &sizes);
 	*stats = (struct zdedup_stats){
-		.stored_pages = atomic_long_read(&s->stored_pages),
+		.stored_pages = sizes.stored_pages,
+		.pool_total_size = sizes.pool_total_size,
+		.payload_bytes = sizes.payload_bytes,
+		.contents = sizes.pages_shared + sizes.pages_unshared,
+		.pages_shared = sizes.pages_shared,
+		.pages_sharing = sizes.pages_sharing,
+		.pages_unshared = sizes.pages_unshared,
+		.shadow_pool_size = sizes.shadow_pool_size,
+		.live_zero = sizes.live_zero,
+		.live_device = sizes.live_device,
+		.metadata_bytes = sizes.metadata_bytes,
+		.dedup_metadata_bytes = sizes.dedup_metadata_bytes,
 		.stored_incompressible_pages =
 			atomic_long_read(&s->stored_incompressible_pages),
-		.pool_total_size = zswap_total_pages(&zd->zs) * PAGE_SIZE,
 		.written_back_pages = atomic_long_read(&s->written_back_pages),
 		.pool_limit_hit = atomic_long_read(&s->pool_limit_hit),
 		.reject_reclaim_fail =
@@ -733,13 +761,8 @@ void zdedup_get_stats(struct zdedup *zd, struct zdedup_stats *stats)
 		.swpin_zero = atomic_long_read(&zd->swpin_zero),
 		.pswpout = atomic_long_read(&zd->pswpout),
 		.pswpin = atomic_long_read(&zd->pswpin),
-		.shadow_pool_size = zd->shadow.ops ?
-			zpool_total_pages(&zd->shadow) * PAGE_SIZE : 0,
-		.live_zero = atomic_long_read(&zd->live_zero),
-		.live_device = atomic_long_read(&zd->live_device),
 	};
 	get_dedup_stats(&zd->zs.dedup, stats);
-	get_metadata(zd, stats);
 }
 
 int zdedup_check(struct zdedup *zd, char *why)

@@ -52,30 +52,29 @@ static unsigned long zswap_accept_thr_pages(struct zswap *zs)
 	       100;
 }
 
-u64 zswap_total_pages(struct zswap *zs)
+void zswap_pool_sizes(struct zswap *zs, u64 *pages, u64 *zspages)
 {
 	struct zswap_pool *pool;
-	u64 total = 0;
 
+	*pages = 0;
+	*zspages = 0;
 	/* Retired pools count as long as they hold anything. */
 	spin_lock(&zs->pools_lock);
-	list_for_each_entry(pool, &zs->pools, list)
-		total += zpool_total_pages(&pool->zpool);
+	list_for_each_entry(pool, &zs->pools, list) {
+		*pages += zpool_total_pages(&pool->zpool);
+		if (pool->zpool.ops->nr_zspages)
+			*zspages += pool->zpool.ops->nr_zspages(
+				pool->zpool.priv);
+	}
 	spin_unlock(&zs->pools_lock);
-	return total;
 }
 
-u64 zswap_nr_zspages(struct zswap *zs)
+u64 zswap_total_pages(struct zswap *zs)
 {
-	struct zswap_pool *pool;
-	u64 total = 0;
+	u64 pages, zspages;
 
-	spin_lock(&zs->pools_lock);
-	list_for_each_entry(pool, &zs->pools, list)
-		if (pool->zpool.ops->nr_zspages)
-			total += pool->zpool.ops->nr_zspages(pool->zpool.priv);
-	spin_unlock(&zs->pools_lock);
-	return total;
+	zswap_pool_sizes(zs, &pages, &zspages);
+	return pages;
 }
 
 /* Is a store to be refused, by the limit or, once that was hit, by hysteresis? */

@@ -314,7 +314,8 @@ void zswap_lru_reparent(struct zswap_lru *from, struct zswap_lru *to);
 int zswap_set_compressor(struct zswap *zs, const struct zcomp_ops *comp,
 			 const struct zcomp_params *params);
 u64 zswap_total_pages(struct zswap *zs);
-u64 zswap_nr_zspages(struct zswap *zs);
+/* Pages and zspage descriptors of all pools, retired ones included. */
+void zswap_pool_sizes(struct zswap *zs, u64 *pages, u64 *zspages);
 unsigned long zswap_compact(struct zswap *zs);
 /* Length that @page compresses to in the current pool, PAGE_SIZE when it does not. */
 unsigned int zswap_compressed_length(struct zswap *zs, const void *page);
