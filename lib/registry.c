@@ -16,6 +16,7 @@
 #include "zcomp/zcomp.h"
 #include "zhash/zhash.h"
 #include "zpool/zpool.h"
+#include "zswap/zswap.h"
 
 /* Names are short; this bounds the row of the edit distance. */
 #define NAME_MAX_LEN 31u
@@ -23,13 +24,6 @@
 #define EDITS_MAX 3u
 #define SHARERS_MIN 2
 #define SHARERS_MAX INT_MAX
-
-static const struct {
-	const char *name;
-	const char *summary;
-} kernels[] = {
-	{ "7.2", "Linux 7.2: zsmalloc alone, incompressible pages kept raw" },
-};
 
 static const struct {
 	const struct zcomp_ops *ops;
@@ -94,7 +88,8 @@ const char *registry_name(enum registry_kind kind, unsigned int i)
 {
 	switch (kind) {
 	case REGISTRY_KERNEL:
-		return i < ARRAY_SIZE(kernels) ? kernels[i].name : NULL;
+		return zswap_behaviour_at(i) ? zswap_behaviour_at(i)->kernel :
+					       NULL;
 	case REGISTRY_COMPRESSOR:
 		return i < ARRAY_SIZE(compressors) ? compressors[i].ops->name :
 						    NULL;
@@ -116,7 +111,7 @@ static const char *raw_summary(enum registry_kind kind, unsigned int i)
 		return NULL;
 	switch (kind) {
 	case REGISTRY_KERNEL:
-		return kernels[i].summary;
+		return zswap_behaviour_at(i)->summary;
 	case REGISTRY_COMPRESSOR:
 		return compressors[i].summary;
 	case REGISTRY_ZPOOL:
@@ -387,6 +382,7 @@ int registry_compressor(const char *word, struct registry_compressor *out,
 	if (err)
 		return err;
 	out->ops = ops;
+	memset(&out->params, 0, sizeof(out->params));
 	out->params.level = level;
 	return 0;
 }
@@ -472,7 +468,8 @@ static bool zpool_whole(const struct zpool_ops *ops)
 {
 	return ops->create && ops->destroy && ops->malloc && ops->free &&
 	       ops->obj_write && ops->obj_read_begin && ops->obj_read_end &&
-	       ops->total_pages && ops->check;
+	       ops->total_pages && ops->check &&
+	       !ops->set_name == !ops->shrink;
 }
 
 static bool zhash_whole(const struct zhash_ops *ops)
@@ -503,14 +500,18 @@ static bool member_whole(enum registry_kind kind, unsigned int i)
 static size_t kind_length(enum registry_kind kind)
 {
 	static const size_t length[] = {
-		[REGISTRY_KERNEL] = ARRAY_SIZE(kernels),
 		[REGISTRY_COMPRESSOR] = ARRAY_SIZE(compressors),
 		[REGISTRY_ZPOOL] = ARRAY_SIZE(zpools),
 		[REGISTRY_HASH] = ARRAY_SIZE(hashes),
 		[REGISTRY_POLICY] = ARRAY_SIZE(policies),
 	};
+	size_t kernels = 0;
 
-	return length[kind];
+	if (kind != REGISTRY_KERNEL)
+		return length[kind];
+	while (zswap_behaviour_at(kernels))
+		kernels++;
+	return kernels;
 }
 
 /* A name must survive the grammar of words: no ':', '=', ',' and no space. */

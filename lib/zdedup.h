@@ -301,8 +301,9 @@ enum zdedup_kind {
 /* The @i-th name of a kind, NULL past the end; and one line about it. */
 const char *zdedup_name(enum zdedup_kind kind, unsigned int i);
 const char *zdedup_summary(enum zdedup_kind kind, unsigned int i);
-/* The allocator named is in none of the kernels: "ideal". */
-bool zdedup_zpool_in_kernel(const char *name);
+/* Does the kernel ("6.1") have this allocator ("zbud"); this counter ("zswpwb")? */
+bool zdedup_kernel_has_zpool(const char *kernel, const char *zpool);
+bool zdedup_kernel_has_counter(const char *kernel, const char *counter);
 
 #ifdef __cplusplus
 }

@@ -81,7 +81,7 @@ static struct value *config_object(const struct replay_options *options,
 	value_string(object, "compressor", options->compressor);
 	value_string(object, "codec_version", result->codec_version);
 	value_string(object, "zpool", options->zpool);
-	if (!zdedup_zpool_in_kernel(zpool))
+	if (!zdedup_kernel_has_zpool(options->kernel, zpool))
 		value_bool(object, "not_in_this_kernel", true);
 	value_string(object, "hash", options->hash);
 	value_string(object, "dedup", options->dedup);

@@ -779,7 +779,7 @@ int zdedup_check(struct zdedup *zd, char *why)
 
 const char *zdedup_codec_version(struct zdedup *zd)
 {
-	return zswap_current_comp(&zd->zs)->version();
+	return zswap_codec_version(&zd->zs);
 }
 
 void zdedup_set_stage_hook(struct zdedup *zd,
@@ -802,10 +802,16 @@ const char *zdedup_summary(enum zdedup_kind kind, unsigned int i)
 	return registry_summary((enum registry_kind)kind, i);
 }
 
-bool zdedup_zpool_in_kernel(const char *name)
+bool zdedup_kernel_has_zpool(const char *kernel, const char *zpool)
 {
-	const struct zpool_ops *ops;
-	char why[ZDEDUP_WHY_MAX];
+	const struct zswap_behaviour *b = zswap_behaviour_find(kernel);
 
-	return !registry_zpool(name, &ops, why, sizeof(why)) && ops->in_kernel;
+	return b && zswap_word_in(b->zpools, zpool);
+}
+
+bool zdedup_kernel_has_counter(const char *kernel, const char *counter)
+{
+	const struct zswap_behaviour *b = zswap_behaviour_find(kernel);
+
+	return b && !zswap_word_in(b->lacks, counter);
 }

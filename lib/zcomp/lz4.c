@@ -25,8 +25,9 @@ static void __attribute__((constructor)) lz4_init(void)
 	snprintf(version, sizeof(version), "liblz4 %s", LZ4_versionString());
 }
 
-static const char *lz4_version(void)
+static const char *lz4_version(const struct zcomp_params *params)
 {
+	(void)params;
 	return version;
 }
 

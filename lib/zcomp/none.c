@@ -7,8 +7,9 @@
  */
 #include "zcomp/zcomp.h"
 
-static const char *none_version(void)
+static const char *none_version(const struct zcomp_params *params)
 {
+	(void)params;
 	return "none";
 }
 

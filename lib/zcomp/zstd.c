@@ -37,8 +37,9 @@ static void __attribute__((constructor)) zstd_init(void)
 	snprintf(version, sizeof(version), "libzstd %s", ZSTD_versionString());
 }
 
-static const char *zstd_version(void)
+static const char *zstd_version(const struct zcomp_params *params)
 {
+	(void)params;
 	return version;
 }
 

@@ -166,7 +166,6 @@ static int ideal_check(void *priv)
 
 const struct zpool_ops zpool_ideal = {
 	.name = "ideal",
-	.in_kernel = false,
 	.create = ideal_create,
 	.destroy = ideal_destroy,
 	.malloc = ideal_malloc,

@@ -6,6 +6,10 @@
 #include "zswap/ops.h"
 
 extern const struct zpool_ops zpool_zsmalloc;
+extern const struct zpool_ops zpool_zbud;
+extern const struct zpool_ops zpool_z3fold;
+extern const struct zpool_ops zpool_xvmalloc;
+extern const struct zpool_ops zpool_kmalloc;
 extern const struct zpool_ops zpool_ideal;
 
 #endif /* ZPOOL_ZPOOL_H */

@@ -773,7 +773,6 @@ destroy:
 
 const struct zpool_ops zpool_zsmalloc = {
 	.name = "zsmalloc",
-	.in_kernel = true,
 	.create = zs_create_pool,
 	.destroy = zs_destroy_pool,
 	.malloc = zs_malloc,

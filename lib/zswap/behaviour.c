@@ -10,7 +10,20 @@
 #include "zswap/zswap.h"
 
 static const struct zswap_behaviour zswap_behaviours[] = {
-	{ .kernel = "7.2", .chain_size = 8, .shrink_batch = 1 },
+	{
+		.kernel = "7.2",
+		.summary = "zsmalloc alone, incompressible pages kept raw",
+		.zpools = "zsmalloc",
+		.lacks = "same_filled_pages duplicate_entry",
+		.zstd_version = "1.5.7",
+		.zstd_hint = 1 << 18,
+		.chain_size = 8,
+		.shrink_batch = 1,
+		.zero_map = true,
+		.keeps_raw = true,
+		.large_folios = true,
+		.own_lru = true,
+	},
 };
 
 const struct zswap_behaviour *zswap_behaviour_at(unsigned int i)
@@ -27,4 +40,19 @@ const struct zswap_behaviour *zswap_behaviour_find(const char *kernel)
 		if (!strcmp(b->kernel, kernel))
 			return b;
 	return NULL;
+}
+
+bool zswap_word_in(const char *list, const char *word)
+{
+	size_t len = strlen(word);
+	const char *at = list;
+
+	while (len && (at = strstr(at, word))) {
+		bool starts = at == list || at[-1] == ' ';
+
+		if (starts && (!at[len] || at[len] == ' '))
+			return true;
+		at += len;
+	}
+	return false;
 }

@@ -35,14 +35,22 @@ struct zswap_options {
 
 /**
  * struct zpool_config - how an allocator instance is to be built
- * @chain_size:   zsmalloc: the largest number of pages in a zspage (8 in 7.2)
+ * @chain_size:   zsmalloc: the largest number of pages in a zspage (8; 4 in 6.1)
+ * @used_percent: zsmalloc: classes and fullness groups as before Linux 6.3
  * @lengths_only: keep the arithmetic and no bytes: obj_write is ignored and
  *                obj_read_begin must not be called; total_pages and every
  *                result of malloc are the same as with bytes
+ * @evict:        what shrink calls for each object of a page that it wants to give
+ *                back, with the object's name and no lock held. 0: the object has
+ *                been freed. May be NULL: then nothing can be evicted.
+ * @evict_data:   its first argument
  */
 struct zpool_config {
 	unsigned int chain_size;
+	bool used_percent;
 	bool lengths_only;
+	int (*evict)(void *data, unsigned long name);
+	void *evict_data;
 };
 
 /**
@@ -54,8 +62,6 @@ struct zpool_config {
  */
 struct zpool_ops {
 	const char *name;
-	/* true: a kernel of the range has it (ideal never was in one) */
-	bool in_kernel;
 
 	/* Returns the instance, or NULL when out of memory. */
 	void *(*create)(const struct zpool_config *config);
@@ -63,9 +69,9 @@ struct zpool_ops {
 	void (*destroy)(void *pool);
 
 	/*
-	 * Allocates @size bytes, 1..4096. 0: *handle is set. -EINVAL: size 0.
-	 * -ENOSPC: larger than this allocator takes. -ENOMEM: out of memory.
-	 * After an error nothing is held.
+	 * Allocates @size bytes. 0: *handle is set. -EINVAL: size 0. -ENOSPC:
+	 * larger than this allocator takes (zsmalloc of 6.1 has -EINVAL for it,
+	 * too). -ENOMEM: out of memory. After an error nothing is held.
 	 */
 	int (*malloc)(void *pool, size_t size, unsigned long *handle);
 	void (*free)(void *pool, unsigned long handle);
@@ -88,6 +94,21 @@ struct zpool_ops {
 	u64 (*nr_zspages)(void *pool);
 	/* Optional: moves objects together; returns the pages given back. */
 	unsigned long (*compact)(void *pool);
+	/*
+	 * The allocators that kept an LRU of their own, until 6.1: both of these
+	 * or none. set_name: the word that evict gets for this object; zswap
+	 * wrote it into the object's first bytes. shrink: gives back the page
+	 * that was allocated from least recently, by evicting what is in it.
+	 * 0: done. -EAGAIN: what is in the pages tried could not be evicted.
+	 * -EINVAL: the pool is empty, or has no evict.
+	 */
+	void (*set_name)(void *pool, unsigned long handle, unsigned long name);
+	int (*shrink)(void *pool);
+	/*
+	 * Optional: what frees have left to a work item of the kernel, such as
+	 * z3fold's compaction, is done now.
+	 */
+	void (*work)(void *pool);
 	/* Walks everything; 0, or -EUCLEAN when an invariant does not hold. */
 	int (*check)(void *pool);
 };
@@ -142,9 +163,22 @@ static inline u64 zpool_total_pages(struct zpool *zp)
 
 /*------------------------------------------------------------------ zcomp */
 
-/* What the options of a compressor's word came to; 0 means its default. */
+#define ZCOMP_LIB_MAX 192
+
+/**
+ * struct zcomp_params - what the options of a compressor's word and the kernel came to
+ * @level:     0: the compressor's default
+ * @size_hint: zstd: the source size for which the kernel asks for a level's
+ *             parameters; 0: it does not say (until 6.12)
+ * @lib:       has_lib: path of the library that is to do the work; "": the one
+ *             that this program is linked with. Filled up with zero bytes.
+ *
+ * Two of them are equal when their bytes are.
+ */
 struct zcomp_params {
 	int level;
+	unsigned int size_hint;
+	char lib[ZCOMP_LIB_MAX];
 };
 
 /**
@@ -154,12 +188,22 @@ struct zcomp_params {
  */
 struct zcomp_ops {
 	const char *name;
-	/* the code that makes the bytes, with its version: "liblz4 1.9.4" */
-	const char *(*version)(void);
+	/*
+	 * The code that makes the bytes, with its version: "liblz4 1.9.4". Stays
+	 * valid for ever. @params has passed prepare.
+	 */
+	const char *(*version)(const struct zcomp_params *params);
+	/*
+	 * Optional: gets @params ready, such as by opening its library; called
+	 * before any other call with these. 0, or -EINVAL and one line in @why.
+	 */
+	int (*prepare)(const struct zcomp_params *params, char *why,
+		       size_t size);
+	bool has_lib;
 	bool has_level;
 	int level_min, level_max, level_default;
 
-	/* NULL: out of memory. @params has passed the checks above. */
+	/* NULL: out of memory. @params is within the levels and has passed prepare. */
 	void *(*create_ctx)(const struct zcomp_params *params);
 	void (*destroy_ctx)(void *ctx);
 

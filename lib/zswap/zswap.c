@@ -253,14 +253,13 @@ int zswap_set_compressor(struct zswap *zs, const struct zcomp_ops *comp,
 	return 0;
 }
 
-const struct zcomp_ops *zswap_current_comp(struct zswap *zs)
+const char *zswap_codec_version(struct zswap *zs)
 {
-	const struct zcomp_ops *comp;
+	struct zswap_pool *pool = zswap_pool_current_get(zs);
+	const char *version = pool->comp->version(&pool->params);
 
-	spin_lock(&zs->pools_lock);
-	comp = list_first_entry(&zs->pools, struct zswap_pool, list)->comp;
-	spin_unlock(&zs->pools_lock);
-	return comp;
+	zswap_pool_put(pool);
+	return version;
 }
 
 /*********************************

@@ -51,18 +51,49 @@ struct zswap;
 /**
  * struct zswap_behaviour - what differs between kernel versions, as data
  * @kernel:       "7.2"
- * @chain_size:   pages in a zspage at most (CONFIG_ZSMALLOC_CHAIN_SIZE)
+ * @summary:      one line about it
+ * @zpools:       the allocators that it has
+ * @lacks:        the counters of struct zdedup_stats that it has not
+ * @zstd_version: of its lib/zstd
+ * @zstd_hint:    see struct zcomp_params
+ * @chain_size, @used_percent: see struct zpool_config
+ * @header_bytes: what zswap puts before an object whose allocator may evict it
  * @shrink_batch: entries that shrink_memcg() looks at per call
+ * @zero_map:     the swap layer keeps zero pages away from zswap
+ * @same_filled:  zswap keeps a page of one repeated word as that word
+ * @keeps_raw:    a page that does not compress is kept as it is
+ * @large_folios: a folio of several pages is stored; else it is refused at once
+ * @frontswap:    zswap sits behind frontswap: the slot's older entry goes before a
+ *                store begins, a load leaves the entry, and the account of pool
+ *                pages is brought up to date by stores and frees alone
+ * @own_lru:      entries are on LRUs by memcg; else reclaim is the allocator's
+ * @freed_batch:  freed slots that wait in a cache of the CPU before zswap hears
  */
 struct zswap_behaviour {
 	const char *kernel;
+	const char *summary;
+	const char *zpools;
+	const char *lacks;
+	const char *zstd_version;
+	unsigned int zstd_hint;
 	unsigned int chain_size;
+	bool used_percent;
+	unsigned int header_bytes;
 	unsigned long shrink_batch;
+	bool zero_map;
+	bool same_filled;
+	bool keeps_raw;
+	bool large_folios;
+	bool frontswap;
+	bool own_lru;
+	unsigned int freed_batch;
 };
 
 /* The row of @kernel, NULL when there is none; the @i-th row, NULL past the end. */
 const struct zswap_behaviour *zswap_behaviour_find(const char *kernel);
 const struct zswap_behaviour *zswap_behaviour_at(unsigned int i);
+/* Is @word one of the words of @list, which spaces part? */
+bool zswap_word_in(const char *list, const char *word);
 
 /**
  * struct zswap_folio - the part of a folio that zswap sees; the caller holds its lock
@@ -319,8 +350,8 @@ void zswap_pool_sizes(struct zswap *zs, u64 *pages, u64 *zspages);
 unsigned long zswap_compact(struct zswap *zs);
 /* Length that @page compresses to in the current pool, PAGE_SIZE when it does not. */
 unsigned int zswap_compressed_length(struct zswap *zs, const void *page);
-/* The current compressor. */
-const struct zcomp_ops *zswap_current_comp(struct zswap *zs);
+/* The code behind the current compressor. */
+const char *zswap_codec_version(struct zswap *zs);
 
 /*
  * Walks everything, with nobody else inside. 0, or -EUCLEAN and in *why the

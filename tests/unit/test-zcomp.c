@@ -514,15 +514,16 @@ static void test_lz4_bytes(void **state)
 
 static void test_versions(void **state)
 {
+	const struct zcomp_params params = { 0 };
 	char version[64];
 
 	(void)state;
 	snprintf(version, sizeof(version), "liblz4 %s", LZ4_versionString());
-	assert_string_equal(zcomp_lz4.version(), version);
-	assert_string_equal(zcomp_liblz4.version(), version);
+	assert_string_equal(zcomp_lz4.version(&params), version);
+	assert_string_equal(zcomp_liblz4.version(&params), version);
 	snprintf(version, sizeof(version), "libzstd %s", ZSTD_versionString());
-	assert_string_equal(zcomp_zstd.version(), version);
-	assert_string_equal(zcomp_none.version(), "none");
+	assert_string_equal(zcomp_zstd.version(&params), version);
+	assert_string_equal(zcomp_none.version(&params), "none");
 }
 
 int main(void)
