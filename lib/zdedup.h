@@ -51,9 +51,9 @@ struct zdedup;
  * only read during zdedup_create.
  */
 struct zdedup_config {
-	const char *kernel;	/* whose behaviour: "7.2" */
+	const char *kernel;	/* whose behaviour: "7.2", "6.12", "6.1" */
 	const char *compressor;	/* "lz4", "zstd:level=3" ... */
-	const char *zpool;	/* "zsmalloc", "ideal" */
+	const char *zpool;	/* "zsmalloc", "zbud" ... */
 	const char *hash;	/* "xxh64" ...; "xxh64:bits=4" cuts the digest */
 	const char *dedup;	/* "none", "always", "memcg"; "always:sharers=256" caps the sharers of a content */
 	uint64_t seed;		/* key of keyed hashes; 1 */
@@ -108,7 +108,8 @@ enum zdedup_where {
 /**
  * struct zdedup_result - what a store did
  * @where:  where the page is now
- * @length: ZDEDUP_POOL: its compressed length, 1..4096 (4096: kept raw); else 0
+ * @length: ZDEDUP_POOL: its compressed length, 1..4096 (4096: kept raw), or 0: one
+ *          repeated word, which 6.1 keeps as such; else 0
  * @shared: ZDEDUP_POOL: it shares a content that was there before
  */
 struct zdedup_result {
@@ -136,28 +137,34 @@ int zdedup_store_folio(struct zdedup *zd, struct zdedup_slot slot,
 		       unsigned int nr_pages, struct zdedup_result *result);
 /*
  * The same without bytes, for a model with lengths_only: @length is the compressed
- * length (1..4095), 4096 when the page does not compress, 0 for a zero page.
+ * length (1..4096), 4097 when it is more than that; 0 for a zero page, and with
+ * kernel 6.1 for one of any repeated word.
  */
 int zdedup_store_length(struct zdedup *zd, struct zdedup_slot slot,
 			uint32_t memcg, unsigned int length,
 			struct zdedup_result *result);
 /*
  * Swaps in: copies the slot's bytes to @page (4096 bytes; ignored with
- * lengths_only) and empties the slot. 0 and *from (may be NULL): where it was
+ * lengths_only) and empties the slot; with kernel 6.1 the slot keeps them until its
+ * next store or invalidate. 0 and *from (may be NULL): where it was
  * found. -ENOENT: the slot is empty, @page untouched. -EIO: its bytes are damaged;
  * the slot keeps its entry and @page is undefined. Kernel: swap_read_folio,
  * zswap_load.
  */
 int zdedup_load(struct zdedup *zd, struct zdedup_slot slot, void *page,
 		enum zdedup_where *from);
-/* Frees the slot. 0, or -ENOENT when it was empty. Kernel: zswap_invalidate. */
+/*
+ * Frees the slot. 0, or -ENOENT when it was empty. With kernel 6.1 up to 64 freed
+ * slots wait before zswap hears of them, and count in stored_pages until then.
+ * Kernel: zswap_invalidate; free_swap_slot.
+ */
 int zdedup_invalidate(struct zdedup *zd, struct zdedup_slot slot);
 /* What the slot holds, without changing it: 0 and *where, or -ENOENT. */
 int zdedup_peek(struct zdedup *zd, struct zdedup_slot slot,
 		enum zdedup_where *where);
 /*
- * Compresses @page as a store would, and stores nothing: the length (1..4095), or
- * 4096 when it does not compress, or -ENOMEM.
+ * Compresses @page as a store would, and stores nothing: the length as
+ * zdedup_store_length takes it, or -ENOMEM.
  */
 int zdedup_length(struct zdedup *zd, const void *page);
 
@@ -213,13 +220,14 @@ int zdedup_memcg_stat(struct zdedup *zd, uint32_t id,
  * struct zdedup_stats - counters and sizes now; kernel names where it has one
  *
  * Invariants (zdedup_check proves them from the structures):
- *  stored_pages == pages_shared + pages_sharing + pages_unshared
+ *  stored_pages == pages_shared + pages_sharing + pages_unshared + same_filled_pages
  *  contents == pages_shared + pages_unshared
  *  lookups >= hits; candidates >= compares >= hits + dup_races + false_positives
  */
 struct zdedup_stats {
 	/* zswap's debugfs and vmstat */
 	uint64_t stored_pages, stored_incompressible_pages, pool_total_size;
+	uint64_t same_filled_pages, duplicate_entry;
 	uint64_t written_back_pages, pool_limit_hit;
 	uint64_t reject_reclaim_fail, reject_alloc_fail, reject_kmemcache_fail;
 	uint64_t reject_compress_fail, reject_compress_poor, decompress_fail;
@@ -304,6 +312,8 @@ const char *zdedup_summary(enum zdedup_kind kind, unsigned int i);
 /* Does the kernel ("6.1") have this allocator ("zbud"); this counter ("zswpwb")? */
 bool zdedup_kernel_has_zpool(const char *kernel, const char *zpool);
 bool zdedup_kernel_has_counter(const char *kernel, const char *counter);
+/* Does a load leave the slot as it is (6.1)? */
+bool zdedup_kernel_keeps_loads(const char *kernel);
 
 #ifdef __cplusplus
 }

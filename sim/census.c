@@ -80,7 +80,9 @@ void census_event(struct census *census, const struct trace_event *ev)
 		break;
 	case TRACE_LOAD:
 		census->n.loads++;
-		empty_slot(census, ev);
+		if (!census->loads_kept ||
+		    census_held(census, ev) == SLOT_KEPT)
+			empty_slot(census, ev);
 		break;
 	case TRACE_INVALIDATE:
 		census->n.invalidates++;

@@ -34,6 +34,7 @@ struct census {
 	struct slots *slots;
 	struct census_counts n;
 	uint64_t live;		/* slots that hold something */
+	bool loads_kept;	/* a load leaves what the slot holds */
 };
 
 /* 0, or -1 and *why. */

@@ -139,7 +139,7 @@ static int check_words(struct replay_options *o)
 static int check_asserts(const struct replay_options *o)
 {
 	struct replay_result nothing = {
-		.path = "", .format = "",
+		.path = "", .format = "", .kernel = o->kernel,
 		.has_baseline = strncmp(o->dedup, "none", strlen("none")) != 0,
 		.over_time = { .events = 1, .peak = 1 },
 	};

@@ -513,6 +513,8 @@ static int prepare(struct engine *engine)
 		cmd_error("%s: %s", trace_path(engine->trace), why);
 		return CMD_INPUT;
 	}
+	engine->census.loads_kept =
+		zdedup_kernel_keeps_loads(engine->options->kernel);
 	for (unsigned int t = 0; t < TRACE_TYPES_MAX && !err; t++) {
 		if (!summary->slots[t])
 			continue;
@@ -556,6 +558,7 @@ int engine_run(struct engine *engine, struct trace *trace,
 	engine->due = options->checkpoint_every;
 	result->path = trace_path(trace);
 	result->format = trace_format(trace);
+	result->kernel = options->kernel;
 	result->codec_version = g_strdup(zdedup_codec_version(engine->zd));
 	result->has_baseline = !is_none(options->dedup);
 	result->limited = replay_totalram_pages(options) ||

@@ -55,6 +55,7 @@ struct replay_checkpoint {
  */
 struct replay_result {
 	const char *path, *format;	/* the trace's, valid as long as it */
+	const char *kernel;
 	char *codec_version;
 	struct census_counts counts;
 	struct zdedup_stats stats;

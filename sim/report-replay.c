@@ -9,7 +9,7 @@
 
 #define PAGE ZDEDUP_PAGE_SIZE
 
-/* The counters that Linux 7.2 has, under its names. */
+/* The kernels' counters, under their names. */
 static const struct {
 	const char *name;
 	size_t offset;
@@ -17,7 +17,9 @@ static const struct {
 #define COUNTER(name) { #name, offsetof(struct zdedup_stats, name) }
 	COUNTER(stored_pages),
 	COUNTER(pool_total_size),
+	COUNTER(same_filled_pages),
 	COUNTER(stored_incompressible_pages),
+	COUNTER(duplicate_entry),
 	COUNTER(written_back_pages),
 	COUNTER(pool_limit_hit),
 	COUNTER(reject_compress_fail),
@@ -35,13 +37,17 @@ static const struct {
 #undef COUNTER
 };
 
-static struct value *counters_object(const struct zdedup_stats *stats)
+/* Those that @kernel has. */
+static struct value *counters_object(const char *kernel,
+				     const struct zdedup_stats *stats)
 {
 	struct value *object = value_object();
 
 	for (size_t i = 0; i < G_N_ELEMENTS(counters); i++) {
 		uint64_t number;
 
+		if (!zdedup_kernel_has_counter(kernel, counters[i].name))
+			continue;
 		memcpy(&number, (const char *)stats + counters[i].offset,
 		       sizeof(number));
 		value_unsigned(object, counters[i].name, number);
@@ -78,6 +84,8 @@ static struct value *config_object(const struct replay_options *options,
 	struct value *object = value_object();
 
 	value_string(object, "kernel", options->kernel);
+	value_string(object, "loads", zdedup_kernel_keeps_loads(options->kernel) ?
+				      "kept" : "exclusive");
 	value_string(object, "compressor", options->compressor);
 	value_string(object, "codec_version", result->codec_version);
 	value_string(object, "zpool", options->zpool);
@@ -221,13 +229,14 @@ static struct value *over_time_object(const struct replay_result *result)
 
 static struct value *checkpoint_row(const void *data, uint64_t i)
 {
-	const GArray *all = data;
+	const struct replay_result *result = data;
 	const struct replay_checkpoint *checkpoint =
-		&g_array_index(all, struct replay_checkpoint, i);
+		&g_array_index(result->checkpoints, struct replay_checkpoint, i);
 	struct value *object = value_object();
 
 	value_unsigned(object, "event", checkpoint->event);
-	value_add(object, "counters", counters_object(&checkpoint->stats));
+	value_add(object, "counters", counters_object(result->kernel,
+						    &checkpoint->stats));
 	return object;
 }
 
@@ -285,17 +294,18 @@ struct value *report_replay(const struct replay_options *options,
 	value_add(report, "trace", report_trace(result->path, result->format,
 						&result->counts));
 	value_add(report, "config", config_object(options, result));
-	value_add(report, "counters", counters_object(&result->stats));
+	value_add(report, "counters", counters_object(result->kernel,
+						    &result->stats));
 	value_add(report, "density", density_object(&result->over_time.last));
 	value_add(report, "hits", hits_object(&result->hits));
 	value_add(report, "dedup", dedup_object(result));
 	if (result->has_baseline)
 		value_add(report, "baseline",
-			  counters_object(&result->baseline));
+			  counters_object(result->kernel, &result->baseline));
 	value_add(report, "over_time", over_time_object(result));
 	if (result->checkpoints)
 		value_add(report, "checkpoints",
-			  value_rows(checkpoint_row, result->checkpoints,
+			  value_rows(checkpoint_row, result,
 				     result->checkpoints->len));
 	if (options->timing)
 		value_add(report, "timing", timing_object(&result->timing));

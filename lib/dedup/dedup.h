@@ -13,6 +13,7 @@
 #include <linux/refcount.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/swap.h>
 #include <linux/types.h>
 
 #include "zswap/ops.h"
@@ -101,7 +102,7 @@ struct zswap_dedup_config {
  *
  * Equations, proved by zswap_check() (pages_* as KSM counts them):
  *  D1 contents == pages_shared + pages_unshared
- *  D2 stored_pages == pages_shared + pages_sharing + pages_unshared
+ *  D2 stored_pages == pages_shared + pages_sharing + pages_unshared + same_filled_pages
  *  D3 payload_bytes == sum of length over contents
  *  D4 compares >= hits + dup_races + false_positives, candidates >= compares
  */
@@ -131,6 +132,7 @@ struct zswap_dedup {
  */
 struct zswap_lookup {
 	const void *page;
+	swp_entry_t swp;
 	struct zswap_pool *pool;
 	u32 domain;
 	bool allow_raw;		/* may adopt a raw content: its memcg may write back */
@@ -152,7 +154,7 @@ void zswap_dedup_set_policy(struct zswap *zs,
 /*
  * Asks the policy, digests the page and compares it with the contents of equal
  * digest, domain and pool. Returns a content of equal bytes, of which the caller
- * now holds one sharer, or NULL. The caller has set page, pool and allow_raw of
+ * now holds one sharer, or NULL. The caller has set page, swp, pool and allow_raw of
  * @lk; takes no lock across a compare.
  */
 struct zswap_content *zswap_dedup_find(struct zswap *zs, u32 memcg_id,

@@ -19,6 +19,8 @@
 #include "zswap/zswap.h"
 
 #define SWAP_SLOTS_MAX (1ULL << 32)
+/* The largest freed_batch of any kernel: SWAP_SLOTS_CACHE_SIZE */
+#define FREED_MAX 64
 
 /**
  * struct swap_device - one swap device; a bit per slot in each map
@@ -85,7 +87,16 @@ struct zdedup {
 	 * what they store. ops is NULL when config.shadow is not set.
 	 */
 	struct zpool shadow;
+	unsigned int shadow_header;	/* bytes that zswap puts before each object */
 	bool built_with_dedup;	/* a policy other than none was ever set */
+
+	/*
+	 * 6.1: freed slots that zswap has not heard of. Their entries stand behind
+	 * the last slot of their device. Under freed_lock.
+	 */
+	struct mutex freed_lock;
+	swp_entry_t freed[FREED_MAX];
+	unsigned int nr_freed;
 
 	struct mutex param_lock;	/* serialises parameter changes */
 	struct mutex shrink_lock;	/* one shrink worker at a time */

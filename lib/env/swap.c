@@ -182,7 +182,8 @@ int swap_slot_shadow(struct zdedup *zd, struct swap_device *dev, u64 offset,
 	if (!dev->shadow)
 		return 0;
 	if (length)
-		err = zpool_malloc(&zd->shadow, length, &new);
+		err = zpool_malloc(&zd->shadow, length + zd->shadow_header,
+				   &new);
 	if (dev->shadow[offset])
 		zpool_free(&zd->shadow, dev->shadow[offset]);
 	dev->shadow[offset] = err ? 0 : new;

@@ -130,6 +130,20 @@ static u64 seed_next(u64 *state)
 	return z ^ (z >> 31);
 }
 
+static int unknown_kernel(const char *kernel, char *why)
+{
+	int len = snprintf(why, ZDEDUP_WHY_MAX,
+			   "unknown kernel '%.40s' (this build has", kernel);
+	const char *name;
+	unsigned int i;
+
+	for (i = 0; (name = registry_name(REGISTRY_KERNEL, i)); i++)
+		len += snprintf(why + len, ZDEDUP_WHY_MAX - len, "%s %s",
+				i ? "," : "", name);
+	snprintf(why + len, ZDEDUP_WHY_MAX - len, ")");
+	return -EINVAL;
+}
+
 /* Looks up the words of @config. 0 or -EINVAL and @why. */
 static int config_resolve(const struct zdedup_config *config,
 			  struct zswap_config *zc, char *why)
@@ -138,16 +152,10 @@ static int config_resolve(const struct zdedup_config *config,
 	struct registry_policy policy;
 	struct registry_hash hash;
 	u64 seed = config->seed;
-	const char *near;
 
 	zc->behaviour = zswap_behaviour_find(config->kernel);
-	if (!zc->behaviour) {
-		near = registry_name(REGISTRY_KERNEL, 0);
-		snprintf(why, ZDEDUP_WHY_MAX,
-			 "unknown kernel '%s' (this build has %s)",
-			 config->kernel, near);
-		return -EINVAL;
-	}
+	if (!zc->behaviour)
+		return unknown_kernel(config->kernel, why);
 	if (registry_compressor(config->compressor, &compressor, why,
 				ZDEDUP_WHY_MAX) ||
 	    registry_zpool(config->zpool, &zc->zpool, why, ZDEDUP_WHY_MAX) ||
@@ -156,6 +164,7 @@ static int config_resolve(const struct zdedup_config *config,
 		return -EINVAL;
 	zc->comp = compressor.ops;
 	zc->comp_params = compressor.params;
+	zc->comp_params.size_hint = zc->behaviour->zstd_hint;
 	zc->dedup.hash = hash.ops;
 	zc->dedup.hash_bits = hash.bits;
 	zc->dedup.key.k0 = seed_next(&seed);
@@ -169,11 +178,11 @@ static int config_resolve(const struct zdedup_config *config,
 
 static int shadow_create(struct zdedup *zd)
 {
-	struct zpool_config config = {
-		.chain_size = zd->zs.behaviour->chain_size,
-		.lengths_only = true,
-	};
+	struct zpool_config config;
 
+	zswap_zpool_config(zd->zs.behaviour, true, &config);
+	if (zd->zs.zpool_ops->set_name)
+		zd->shadow_header = zd->zs.behaviour->header_bytes;
 	zd->shadow.priv = zd->zs.zpool_ops->create(&config);
 	if (!zd->shadow.priv)
 		return -ENOMEM;
@@ -185,6 +194,7 @@ static int shadow_create(struct zdedup *zd)
 static int zdedup_init(struct zdedup *zd, const struct zdedup_config *config,
 		       const struct zswap_config *zc)
 {
+	mutex_init(&zd->freed_lock);
 	mutex_init(&zd->param_lock);
 	mutex_init(&zd->shrink_lock);
 	if (memcg_init(zd))
@@ -245,6 +255,54 @@ void zdedup_destroy(struct zdedup *zd)
 	kfree(zd);
 }
 
+/*------------------------------------------------------------ freed slots */
+
+/* swapcache_free_entries() of 6.1: zswap hears of the slots that wait. */
+static void free_waiting_slots(struct zdedup *zd)
+{
+	unsigned int i;
+
+	for (i = 0; i < zd->nr_freed; i++)
+		zswap_invalidate(&zd->zs, zd->freed[i]);
+	zd->nr_freed = 0;
+}
+
+/*
+ * free_swap_slot() of 6.1: the slot waits in a cache of the CPU, and with it its
+ * entry, which moves behind the device's last slot: the number may be stored to
+ * again before.
+ */
+static void put_waiting_slot(struct zdedup *zd, struct swap_device *dev,
+			     swp_entry_t swp)
+{
+	swp_entry_t waiting;
+
+	mutex_lock(&zd->freed_lock);
+	if (zd->nr_freed == zd->zs.behaviour->freed_batch)
+		free_waiting_slots(zd);
+	waiting = swp_entry(swp_type(swp), dev->nr_slots + zd->nr_freed);
+	if (zswap_move(&zd->zs, swp, waiting))
+		zswap_invalidate(&zd->zs, swp);
+	zd->freed[zd->nr_freed++] = waiting;
+	mutex_unlock(&zd->freed_lock);
+}
+
+/* Under the slot lock: all that the slot has goes. Returns whether it had anything. */
+static bool free_slot(struct zdedup *zd, struct swap_device *dev,
+		      swp_entry_t swp)
+{
+	bool held = swap_slot_clear(zd, dev, swp_offset(swp));
+
+	if (!zd->zs.behaviour->freed_batch) {
+		held |= zswap_invalidate(&zd->zs, swp);
+	} else if (held || zswap_find(&zd->zs, swp)) {
+		put_waiting_slot(zd, dev, swp);
+		held = true;
+	}
+	swap_slot_shadow(zd, dev, swp_offset(swp), 0);
+	return held;
+}
+
 /*----------------------------------------------------------- swap devices */
 
 int zdedup_swapon(struct zdedup *zd, unsigned int type, uint64_t nr_slots)
@@ -259,7 +317,8 @@ int zdedup_swapon(struct zdedup *zd, unsigned int type, uint64_t nr_slots)
 	err = swap_device_create(nr_slots, zd->shadow.ops, &dev);
 	if (err)
 		return err;
-	err = zswap_swapon(&zd->zs, type, nr_slots);
+	err = zswap_swapon(&zd->zs, type,
+			   nr_slots + zd->zs.behaviour->freed_batch);
 	if (err) {
 		swap_device_destroy(dev);
 		return err;
@@ -284,6 +343,7 @@ int zdedup_swapoff(struct zdedup *zd, unsigned int type)
 		return -EINVAL;
 	dev = zd->device[type];
 	trees = &zd->zs.trees[type];
+	free_waiting_slots(zd);
 	for (i = 0; i < trees->nr; i++)
 		xa_for_each(&trees->tree[i], index, entry)
 			zswap_invalidate(&zd->zs,
@@ -332,6 +392,8 @@ static bool folio_is_zero(struct zdedup *zd, const struct zswap_folio *folio)
 {
 	unsigned int i;
 
+	if (!zd->zs.behaviour->zero_map)
+		return false;
 	if (zd->zs.lengths_only)
 		return !folio->length;
 	if (zd->stage_hook)
@@ -416,9 +478,17 @@ static int store_locked(struct zdedup *zd, struct swap_device *dev,
 		atomic_long_add(folio->nr_pages, &zd->swpout_zero);
 		return 0;
 	}
-	/* What was here is replaced, wherever the page goes now. */
-	for (i = 0; i < folio->nr_pages; i++)
-		swap_slot_clear(zd, dev, offset + i);
+	/*
+	 * What was here is replaced, wherever the page goes now. Where a load leaves
+	 * it, the page has been written to since, and took a new slot.
+	 */
+	for (i = 0; i < folio->nr_pages; i++) {
+		if (zd->zs.behaviour->freed_batch)
+			free_slot(zd, dev,
+				  swp_entry(swp_type(folio->swap), offset + i));
+		else
+			swap_slot_clear(zd, dev, offset + i);
+	}
 	if (!zswap_store(&zd->zs, folio))
 		return store_refused(zd, dev, folio, result);
 	result->where = ZDEDUP_POOL;
@@ -447,6 +517,7 @@ static int store(struct zdedup *zd, struct zdedup_slot slot, uint32_t memcg,
 	for (i = 0; i < folio->nr_pages; i++)
 		swap_unlock(dev, slot.offset + i);
 	run_queued_shrink(zd);
+	zswap_zpool_work(&zd->zs);
 	return err;
 }
 
@@ -477,7 +548,7 @@ int zdedup_store_length(struct zdedup *zd, struct zdedup_slot slot,
 {
 	struct zswap_folio folio = { .nr_pages = 1, .length = length };
 
-	if (!zd->zs.lengths_only || length > PAGE_SIZE)
+	if (!zd->zs.lengths_only || length > PAGE_SIZE + 1)
 		return -EINVAL;
 	return store(zd, slot, memcg, &folio, result);
 }
@@ -504,7 +575,7 @@ static int load_locked(struct zdedup *zd, struct swap_device *dev,
 	}
 	*from = ZDEDUP_POOL;
 	err = zswap_load(&zd->zs, folio);
-	if (!err)
+	if (!err && !zd->zs.behaviour->frontswap)
 		swap_slot_shadow(zd, dev, offset, 0);
 	if (err != -ENOENT || !test_bit(offset, dev->filled))
 		return err;
@@ -512,7 +583,8 @@ static int load_locked(struct zdedup *zd, struct swap_device *dev,
 	err = swap_device_read(zd, dev, offset, folio->data);
 	if (err)
 		return -EIO;
-	swap_slot_clear(zd, dev, offset);
+	if (!zd->zs.behaviour->frontswap)
+		swap_slot_clear(zd, dev, offset);
 	return 0;
 }
 
@@ -539,16 +611,15 @@ int zdedup_load(struct zdedup *zd, struct zdedup_slot slot, void *page,
 int zdedup_invalidate(struct zdedup *zd, struct zdedup_slot slot)
 {
 	struct swap_device *dev = slot_device(zd, slot, 1);
-	bool entry, held;
+	bool held;
 
 	if (!dev)
 		return -EINVAL;
 	swap_lock(dev, slot.offset);
-	entry = zswap_invalidate(&zd->zs, swp_entry(slot.type, slot.offset));
-	swap_slot_shadow(zd, dev, slot.offset, 0);
-	held = swap_slot_clear(zd, dev, slot.offset);
+	held = free_slot(zd, dev, swp_entry(slot.type, slot.offset));
 	swap_unlock(dev, slot.offset);
-	return entry || held ? 0 : -ENOENT;
+	zswap_zpool_work(&zd->zs);
+	return held ? 0 : -ENOENT;
 }
 
 int zdedup_peek(struct zdedup *zd, struct zdedup_slot slot,
@@ -603,6 +674,7 @@ int zdedup_set_compressor(struct zdedup *zd, const char *word, char *why)
 				  ZDEDUP_WHY_MAX);
 	if (err)
 		return err;
+	compressor.params.size_hint = zd->zs.behaviour->zstd_hint;
 	mutex_lock(&zd->param_lock);
 	err = zswap_set_compressor(&zd->zs, compressor.ops, &compressor.params);
 	mutex_unlock(&zd->param_lock);
@@ -655,8 +727,6 @@ uint64_t zdedup_compact(struct zdedup *zd)
  * shrink to 48 bytes with dedup, as its length, pool and handle move to the
  * content; it is counted as unchanged, against dedup.
  */
-#define KERNEL_ENTRY_BYTES 56
-#define KERNEL_XA_NODE_BYTES 576
 #define KERNEL_ZS_HANDLE_BYTES 8
 #define KERNEL_ZSPAGE_BYTES 56
 #define KERNEL_CONTENT_BYTES 64
@@ -686,8 +756,8 @@ static void get_metadata(struct zdedup *zd, u64 zspages,
 			contents * KERNEL_CONTENT_BYTES +
 			atomic_long_read(&zd->zs.dedup.index_bytes);
 	sizes->metadata_bytes =
-		sizes->stored_pages * KERNEL_ENTRY_BYTES +
-		slot_tree_nodes(zd) * KERNEL_XA_NODE_BYTES + handles +
+		sizes->stored_pages * zd->zs.behaviour->entry_bytes +
+		slot_tree_nodes(zd) * zd->zs.behaviour->node_bytes + handles +
 		zspages * KERNEL_ZSPAGE_BYTES + sizes->dedup_metadata_bytes;
 }
 
@@ -742,6 +812,8 @@ void zdedup_get_stats(struct zdedup *zd, struct zdedup_stats *stats)
 		.dedup_metadata_bytes = sizes.dedup_metadata_bytes,
 		.stored_incompressible_pages =
 			atomic_long_read(&s->stored_incompressible_pages),
+		.same_filled_pages = atomic_long_read(&s->same_filled_pages),
+		.duplicate_entry = atomic_long_read(&s->duplicate_entry),
 		.written_back_pages = atomic_long_read(&s->written_back_pages),
 		.pool_limit_hit = atomic_long_read(&s->pool_limit_hit),
 		.reject_reclaim_fail =
@@ -814,4 +886,11 @@ bool zdedup_kernel_has_counter(const char *kernel, const char *counter)
 	const struct zswap_behaviour *b = zswap_behaviour_find(kernel);
 
 	return b && !zswap_word_in(b->lacks, counter);
+}
+
+bool zdedup_kernel_keeps_loads(const char *kernel)
+{
+	const struct zswap_behaviour *b = zswap_behaviour_find(kernel);
+
+	return b && b->frontswap;
 }

@@ -18,11 +18,43 @@ static const struct zswap_behaviour zswap_behaviours[] = {
 		.zstd_version = "1.5.7",
 		.zstd_hint = 1 << 18,
 		.chain_size = 8,
+		.entry_bytes = 56,
+		.node_bytes = 576,
 		.shrink_batch = 1,
 		.zero_map = true,
 		.keeps_raw = true,
 		.large_folios = true,
 		.own_lru = true,
+	},
+	{
+		.kernel = "6.12",
+		.summary = "zsmalloc and zbud, incompressible pages refused",
+		.zpools = "zsmalloc zbud",
+		.lacks = "same_filled_pages duplicate_entry "
+			 "stored_incompressible_pages decompress_fail",
+		.zstd_version = "1.5.2",
+		.chain_size = 8,
+		.entry_bytes = 56,
+		.node_bytes = 576,
+		.shrink_batch = 1,
+		.zero_map = true,
+		.own_lru = true,
+	},
+	{
+		.kernel = "6.1",
+		.summary = "frontswap: loads keep the entry, same-filled pages "
+			   "are words, zbud and z3fold reclaim by themselves",
+		.zpools = "zbud z3fold zsmalloc",
+		.lacks = "stored_incompressible_pages decompress_fail "
+			 "reject_compress_fail swpout_zero swpin_zero zswpwb",
+		.zstd_version = "1.4.10",
+		.chain_size = 4,
+		.used_percent = true,
+		.header_bytes = 8,
+		.entry_bytes = 64,
+		.same_filled = true,
+		.frontswap = true,
+		.freed_batch = 64,
 	},
 };
 

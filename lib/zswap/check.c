@@ -14,7 +14,7 @@
 
 /* What the walks found */
 struct zswap_census {
-	unsigned long entries, raw;
+	unsigned long entries, raw, same_filled;
 	unsigned long contents, shared, sharing, unshared;
 	u64 payload;
 	const char *why;
@@ -51,8 +51,12 @@ static void zswap_check_entry(struct zswap *zs, struct zswap_census *c,
 	c->entries++;
 	if (entry->swpentry.val != swp.val)
 		zswap_check_fail(c, "E1: an entry stands at another slot");
-	if (list_empty(&entry->lru))
-		zswap_check_fail(c, "E2: an entry is on no LRU");
+	if (list_empty(&entry->lru) == zs->behaviour->own_lru)
+		zswap_check_fail(c, "E2: an entry is on no LRU, or should not be");
+	if (!entry->charged) {
+		c->same_filled++;
+		return;
+	}
 	if (entry->charged != content->length)
 		zswap_check_fail(c, "E3: an entry is charged another length");
 	if (refcount_read(&content->refs) != 1)
@@ -68,7 +72,7 @@ static void zswap_check_entry(struct zswap *zs, struct zswap_census *c,
 static void zswap_check_sharers(struct zswap *zs, struct zswap_census *c,
 				swp_entry_t swp, struct zswap_entry *entry)
 {
-	if (entry->content->sharers)
+	if (entry->charged && entry->content->sharers)
 		zswap_check_fail(c, "C1: sharers are not the entries that refer to a content");
 }
 
@@ -77,6 +81,8 @@ static void zswap_restore_sharers(struct zswap *zs, struct zswap_census *c,
 {
 	struct zswap_content *content = entry->content;
 
+	if (!entry->charged)
+		return;
 	switch (++content->sharers) {
 	case 1:
 		c->contents++;
@@ -126,7 +132,7 @@ static void zswap_check_lrus(struct zswap *zs, struct zswap_census *c)
 			zswap_check_fail(c, "L1: an LRU counts other items than it has");
 		items += nr;
 	}
-	if (items != c->entries)
+	if (items != (zs->behaviour->own_lru ? c->entries : 0))
 		zswap_check_fail(c, "S1: entries on LRUs are not those in trees");
 }
 
@@ -143,6 +149,8 @@ static void zswap_check_counters(struct zswap *zs, struct zswap_census *c)
 		zswap_check_fail(c, "S1: stored_pages is not the number of entries");
 	if (!zswap_counts(&zs->stats.stored_incompressible_pages, c->raw))
 		zswap_check_fail(c, "S2: stored_incompressible_pages");
+	if (!zswap_counts(&zs->stats.same_filled_pages, c->same_filled))
+		zswap_check_fail(c, "S3: same_filled_pages");
 	if (!zswap_counts(&d->pages_shared, c->shared) ||
 	    !zswap_counts(&d->pages_unshared, c->unshared))
 		zswap_check_fail(c, "D1: pages_shared or pages_unshared");

@@ -52,7 +52,7 @@ static unsigned long zswap_accept_thr_pages(struct zswap *zs)
 	       100;
 }
 
-void zswap_pool_sizes(struct zswap *zs, u64 *pages, u64 *zspages)
+static void zswap_sum_pools(struct zswap *zs, u64 *pages, u64 *zspages)
 {
 	struct zswap_pool *pool;
 
@@ -69,12 +69,55 @@ void zswap_pool_sizes(struct zswap *zs, u64 *pages, u64 *zspages)
 	spin_unlock(&zs->pools_lock);
 }
 
+/*
+ * zswap_update_total_size() of 6.1: what others see of the pools' size, the limit
+ * too, is as old as the last store or free.
+ */
+static void zswap_update_total_pages(struct zswap *zs)
+{
+	u64 pages, zspages;
+
+	if (!zs->behaviour->frontswap)
+		return;
+	zswap_sum_pools(zs, &pages, &zspages);
+	atomic_long_set(&zs->counted_pages, pages);
+}
+
+void zswap_pool_sizes(struct zswap *zs, u64 *pages, u64 *zspages)
+{
+	zswap_sum_pools(zs, pages, zspages);
+	if (zs->behaviour->frontswap)
+		*pages = atomic_long_read(&zs->counted_pages);
+}
+
 u64 zswap_total_pages(struct zswap *zs)
 {
 	u64 pages, zspages;
 
 	zswap_pool_sizes(zs, &pages, &zspages);
 	return pages;
+}
+
+/*
+ * As zswap_check_limits() below, until 6.7: the limit itself may be reached, the
+ * percentages are applied in the other order, and hysteresis refuses a store
+ * without asking the worker for help.
+ */
+static bool zswap_is_full(struct zswap *zs)
+{
+	u64 accept = (u64)READ_ONCE(zs->totalram_pages) *
+		     READ_ONCE(zs->accept_threshold_percent) / 100 *
+		     READ_ONCE(zs->max_pool_percent) / 100;
+	u64 cur_pages = zswap_total_pages(zs);
+
+	if (cur_pages > zswap_max_pages(zs)) {
+		atomic_long_inc(&zs->stats.pool_limit_hit);
+		WRITE_ONCE(zs->reached_full, true);
+		zs->ops->queue_shrink(zs->env);
+	} else if (READ_ONCE(zs->reached_full) && cur_pages < accept) {
+		WRITE_ONCE(zs->reached_full, false);
+	}
+	return READ_ONCE(zs->reached_full);
 }
 
 /* Is a store to be refused, by the limit or, once that was hit, by hysteresis? */
@@ -84,6 +127,8 @@ static bool zswap_check_limits(struct zswap *zs)
 
 	if (!READ_ONCE(zs->totalram_pages))
 		return false;
+	if (zs->behaviour->frontswap)
+		return zswap_is_full(zs);
 	cur_pages = zswap_total_pages(zs);
 	if (cur_pages >= zswap_max_pages(zs)) {
 		atomic_long_inc(&zs->stats.pool_limit_hit);
@@ -137,18 +182,36 @@ static int zswap_pool_alloc_ctx(struct zswap_pool *pool)
 	return 0;
 }
 
+/* zpool_ops.evict of 6.1: the allocator wants the object of this slot to go. */
+static int zswap_zpool_evict(void *data, unsigned long name)
+{
+	struct zswap_pool *pool = data;
+
+	return zswap_writeback(pool->zs, (swp_entry_t){ .val = name });
+}
+
+void zswap_zpool_config(const struct zswap_behaviour *behaviour,
+			bool lengths_only, struct zpool_config *config)
+{
+	*config = (struct zpool_config){
+		.chain_size = behaviour->chain_size,
+		.used_percent = behaviour->used_percent,
+		.lengths_only = lengths_only,
+	};
+}
+
 static struct zswap_pool *zswap_pool_create(struct zswap *zs,
 					    const struct zcomp_ops *comp,
 					    const struct zcomp_params *params)
 {
-	struct zpool_config config = {
-		.chain_size = zs->behaviour->chain_size,
-		.lengths_only = zs->lengths_only,
-	};
 	struct zswap_pool *pool = kzalloc(sizeof(*pool), GFP_KERNEL);
+	struct zpool_config config;
 
 	if (!pool)
 		return NULL;
+	zswap_zpool_config(zs->behaviour, zs->lengths_only, &config);
+	config.evict = zswap_zpool_evict;
+	config.evict_data = pool;
 	pool->zs = zs;
 	pool->comp = comp;
 	pool->params = *params;
@@ -276,6 +339,8 @@ static void zswap_lru_add(struct zswap *zs, struct zswap_entry *entry)
 {
 	struct zswap_lru *lru;
 
+	if (!zs->behaviour->own_lru)
+		return;
 	spin_lock(&zs->lru_lock);
 	lru = zswap_entry_lru(zs, entry);
 	list_add_tail(&entry->lru, &lru->list);
@@ -285,6 +350,8 @@ static void zswap_lru_add(struct zswap *zs, struct zswap_entry *entry)
 
 static void zswap_lru_del(struct zswap *zs, struct zswap_entry *entry)
 {
+	if (!zs->behaviour->own_lru)
+		return;
 	spin_lock(&zs->lru_lock);
 	list_del_init(&entry->lru);
 	zswap_entry_lru(zs, entry)->nr_items--;
@@ -319,13 +386,18 @@ static void zswap_entry_cache_free(struct zswap *zs, struct zswap_entry *entry)
 static void zswap_entry_free(struct zswap *zs, struct zswap_entry *entry)
 {
 	zswap_lru_del(zs, entry);
-	if (entry->content->kind == ZSWAP_CONTENT_RAW)
-		atomic_long_dec(&zs->stats.stored_incompressible_pages);
-	zswap_content_put(zs, entry->content);
+	if (!entry->charged) {
+		atomic_long_dec(&zs->stats.same_filled_pages);
+	} else {
+		if (entry->content->kind == ZSWAP_CONTENT_RAW)
+			atomic_long_dec(&zs->stats.stored_incompressible_pages);
+		zswap_content_put(zs, entry->content);
+	}
 	/* what was charged then, not what the content is worth now */
 	zs->ops->uncharge(zs->env, entry->objcg, entry->charged);
 	zswap_entry_cache_free(zs, entry);
 	atomic_long_dec(&zs->stats.stored_pages);
+	zswap_update_total_pages(zs);
 }
 
 /*********************************
@@ -350,12 +422,14 @@ void zswap_ctx_put_unlock(struct zswap_comp_ctx *ctx)
  * Compresses the page and points *src at the bytes to be kept. A page that the
  * compressor cannot shrink is kept raw, so that it has a place in the LRU order;
  * where the memcg forbids writeback it has no way out of there, and is rejected.
+ * Older kernels reject it always, and keep one that comes to a whole page.
  */
 static int zswap_compress_page(struct zswap *zs, struct zswap_comp_ctx *ctx,
 			       const struct zswap_lookup *lk,
 			       unsigned int known_length, const void **src,
 			       unsigned int *dlen)
 {
+	bool keeps_raw = zs->behaviour->keeps_raw;
 	int err = 0;
 
 	*src = ctx->buffer;
@@ -363,13 +437,30 @@ static int zswap_compress_page(struct zswap *zs, struct zswap_comp_ctx *ctx,
 	if (lk->page)
 		err = lk->pool->comp->compress(ctx->ctx, lk->page, ctx->buffer,
 					       dlen);
-	if (!err && *dlen && *dlen < PAGE_SIZE)
+	if (!err && *dlen && *dlen < PAGE_SIZE + !keeps_raw)
 		return 0;
-	if (!lk->allow_raw)
+	if (!keeps_raw || !lk->allow_raw)
 		return err ? err : -EINVAL;
 	*src = lk->page;
 	*dlen = PAGE_SIZE;
 	return 0;
+}
+
+/* Takes @size bytes of the allocator for @content. */
+static int zswap_alloc_object(struct zswap *zs, const struct zswap_lookup *lk,
+			      size_t size, struct zswap_content *content)
+{
+	struct zpool *zpool = &lk->pool->zpool;
+	int err;
+
+	/* Behind the header the allocator finds the slot's name when it evicts. */
+	if (!zpool->ops->set_name || !zs->behaviour->header_bytes)
+		return zpool_malloc(zpool, size, &content->handle);
+	err = zpool_malloc(zpool, size + zs->behaviour->header_bytes,
+			   &content->handle);
+	if (!err)
+		zpool->ops->set_name(zpool->priv, content->handle, lk->swp.val);
+	return err;
 }
 
 static bool zswap_compress(struct zswap *zs, const struct zswap_lookup *lk,
@@ -387,13 +478,13 @@ static bool zswap_compress(struct zswap *zs, const struct zswap_lookup *lk,
 		goto unlock;
 
 	zswap_stage(zs, ZSWAP_STAGE_ALLOCATE);
-	alloc_ret = zpool_malloc(&lk->pool->zpool, dlen, &content->handle);
+	alloc_ret = zswap_alloc_object(zs, lk, dlen, content);
 	if (alloc_ret)
 		goto unlock;
 	zpool_obj_write(&lk->pool->zpool, content->handle, src, dlen);
 	content->length = dlen;
-	content->kind = dlen == PAGE_SIZE ? ZSWAP_CONTENT_RAW :
-					    ZSWAP_CONTENT_PLAIN;
+	content->kind = src == ctx->buffer ? ZSWAP_CONTENT_PLAIN :
+					     ZSWAP_CONTENT_RAW;
 
 unlock:
 	zswap_stage(zs, ZSWAP_STAGE_OTHER);
@@ -444,10 +535,9 @@ static bool zswap_digest_matches(struct zswap *zs,
 	return now.lo == content->digest.lo && now.hi == content->digest.hi;
 }
 
-static int zswap_entry_read(struct zswap *zs, struct zswap_entry *entry,
-			    void *dst)
+static int zswap_content_read(struct zswap *zs, struct zswap_content *content,
+			      void *dst)
 {
-	struct zswap_content *content = entry->content;
 	struct zswap_comp_ctx *ctx = zswap_ctx_get_cpu_lock(content->pool);
 	int err;
 
@@ -464,16 +554,51 @@ static int zswap_entry_read(struct zswap *zs, struct zswap_entry *entry,
 	return err;
 }
 
+static bool zswap_is_page_same_filled(const unsigned long *page,
+				      unsigned long *value)
+{
+	*value = page[0];
+	return page[0] == page[PAGE_SIZE / sizeof(*page) - 1] &&
+	       !memcmp(page, page + 1, PAGE_SIZE - sizeof(*page));
+}
+
+static void zswap_fill_page(unsigned long *page, unsigned long value)
+{
+	unsigned int i;
+
+	for (i = 0; i < PAGE_SIZE / sizeof(*page); i++)
+		page[i] = value;
+}
+
+/* The entry's page to @dst: 0 or -EIO. */
+static int zswap_entry_read(struct zswap *zs, struct zswap_entry *entry,
+			    void *dst)
+{
+	if (entry->charged)
+		return zswap_content_read(zs, entry->content, dst);
+	if (dst)
+		zswap_fill_page(dst, entry->value);
+	return 0;
+}
+
 unsigned int zswap_compressed_length(struct zswap *zs, const void *page)
 {
-	struct zswap_pool *pool = zswap_pool_current_get(zs);
-	struct zswap_comp_ctx *ctx = zswap_ctx_get_cpu_lock(pool);
+	struct zswap_comp_ctx *ctx;
+	struct zswap_pool *pool;
 	unsigned int dlen = 0;
-	int err = pool->comp->compress(ctx->ctx, page, ctx->buffer, &dlen);
+	unsigned long value;
+	int err;
+
+	if (zs->behaviour->same_filled &&
+	    zswap_is_page_same_filled(page, &value))
+		return 0;
+	pool = zswap_pool_current_get(zs);
+	ctx = zswap_ctx_get_cpu_lock(pool);
+	err = pool->comp->compress(ctx->ctx, page, ctx->buffer, &dlen);
 
 	zswap_ctx_put_unlock(ctx);
 	zswap_pool_put(pool);
-	return err || !dlen || dlen > PAGE_SIZE ? PAGE_SIZE : dlen;
+	return err || !dlen || dlen > PAGE_SIZE ? PAGE_SIZE + 1 : dlen;
 }
 
 /*********************************
@@ -501,7 +626,7 @@ static int zswap_writeback_entry(struct zswap *zs, struct zswap_entry *entry,
 	if (xa_load(tree, swp_offset(swp) % ZSWAP_TREE_SLOTS) != entry)
 		goto drop;
 	err = -EBUSY;
-	if (zswap_content_shared(entry->content))
+	if (entry->charged && zswap_content_shared(entry->content))
 		goto drop;
 	err = zswap_entry_read(zs, entry, folio.data);
 	if (err)
@@ -606,12 +731,34 @@ static struct mem_cgroup *zswap_next_shrink(struct zswap *zs)
 	return memcg;
 }
 
+/* shrink_worker() until 6.7: one page of the oldest pool, by its allocator's LRU. */
+static void zswap_shrink_oldest_pool(struct zswap *zs)
+{
+	struct zswap_pool *pool;
+
+	spin_lock(&zs->pools_lock);
+	pool = list_last_entry(&zs->pools, struct zswap_pool, list);
+	if (!refcount_inc_not_zero(&pool->ref))
+		pool = NULL;
+	spin_unlock(&zs->pools_lock);
+	if (!pool)
+		return;
+	if (!pool->zpool.ops->shrink ||
+	    pool->zpool.ops->shrink(pool->zpool.priv))
+		atomic_long_inc(&zs->stats.reject_reclaim_fail);
+	zswap_pool_put(pool);
+}
+
 void zswap_shrink_worker(struct zswap *zs)
 {
 	unsigned long thr = zswap_accept_thr_pages(zs);
 	int ret, failures = 0, attempts = 0;
 	struct mem_cgroup *memcg;
 
+	if (!zs->behaviour->own_lru) {
+		zswap_shrink_oldest_pool(zs);
+		return;
+	}
 	do {
 		memcg = zswap_next_shrink(zs);
 		if (!memcg) {
@@ -664,6 +811,24 @@ static struct zswap_content *zswap_store_content(struct zswap *zs,
 	return zswap_dedup_publish(zs, lk, content);
 }
 
+/* Gives the entry what it keeps of the page: false and a counter, or a content or a word. */
+static bool zswap_store_data(struct zswap *zs, struct zswap_folio *folio,
+			     struct zswap_lookup *lk, struct zswap_entry *entry)
+{
+	entry->value = 0;
+	entry->charged = 0;
+	/* Without bytes the length says it. */
+	if (zs->behaviour->same_filled &&
+	    (lk->page ? zswap_is_page_same_filled(lk->page, &entry->value) :
+			!folio->length))
+		return true;
+	entry->content = zswap_store_content(zs, folio, lk);
+	if (!entry->content)
+		return false;
+	entry->charged = entry->content->length;
+	return true;
+}
+
 /*
  * The share of the new content is taken before an older entry of the slot drops
  * its own: when both are equal, the content never loses its last sharer. The entry
@@ -676,6 +841,7 @@ static bool zswap_store_page(struct zswap *zs, struct zswap_folio *folio,
 	struct zswap_lookup lk = {
 		.page = folio->data ? (char *)folio->data + index * PAGE_SIZE :
 				      NULL,
+		.swp = swp,
 		.pool = pool,
 		.allow_raw = zswap_writeback_allowed(zs, folio->objcg),
 	};
@@ -686,11 +852,9 @@ static bool zswap_store_page(struct zswap *zs, struct zswap_folio *folio,
 		atomic_long_inc(&zs->stats.reject_kmemcache_fail);
 		return false;
 	}
-	entry->content = zswap_store_content(zs, folio, &lk);
-	if (!entry->content)
+	if (!zswap_store_data(zs, folio, &lk, entry))
 		goto free_entry;
 	entry->swpentry = swp;
-	entry->charged = entry->content->length;
 	entry->objcg = folio->objcg;
 	entry->referenced = true;
 	INIT_LIST_HEAD(&entry->lru);
@@ -701,20 +865,26 @@ static bool zswap_store_page(struct zswap *zs, struct zswap_folio *folio,
 		atomic_long_inc(&zs->stats.reject_alloc_fail);
 		goto put_content;
 	}
-	if (old)
+	if (old) {
+		atomic_long_inc(&zs->stats.duplicate_entry);
 		zswap_entry_free(zs, old);
+	}
 	if (!index)
 		folio->shared = lk.hit;
 
 	zs->ops->charge(zs->env, entry->objcg, entry->charged);
 	atomic_long_inc(&zs->stats.stored_pages);
-	if (entry->content->kind == ZSWAP_CONTENT_RAW)
+	if (!entry->charged)
+		atomic_long_inc(&zs->stats.same_filled_pages);
+	else if (entry->content->kind == ZSWAP_CONTENT_RAW)
 		atomic_long_inc(&zs->stats.stored_incompressible_pages);
 	zswap_lru_add(zs, entry);
+	zswap_update_total_pages(zs);
 	return true;
 
 put_content:
-	zswap_content_put(zs, entry->content);
+	if (entry->charged)
+		zswap_content_put(zs, entry->content);
 free_entry:
 	zswap_entry_cache_free(zs, entry);
 	return false;
@@ -726,8 +896,12 @@ static bool zswap_store_folio(struct zswap *zs, struct zswap_folio *folio)
 	bool ret = false;
 	unsigned int index;
 
+	if (folio->nr_pages > 1 && !zs->behaviour->large_folios)
+		return false;
+	/* A memcg's reclaim looks for victims on its own LRU, if it has one. */
 	if (!zs->ops->may_zswap(zs->env, folio->objcg) &&
-	    shrink_memcg(zs, zs->ops->memcg(zs->env, folio->objcg)))
+	    (!zs->behaviour->own_lru ||
+	     shrink_memcg(zs, zs->ops->memcg(zs->env, folio->objcg))))
 		return false;
 	if (zswap_check_limits(zs))
 		return false;
@@ -745,21 +919,32 @@ put_pool:
 	return ret;
 }
 
-bool zswap_store(struct zswap *zs, struct zswap_folio *folio)
+static void zswap_invalidate_folio(struct zswap *zs,
+				   const struct zswap_folio *folio)
 {
-	bool enabled = READ_ONCE(zs->enabled);
 	unsigned int index;
 
+	for (index = 0; index < folio->nr_pages; index++)
+		zswap_invalidate(zs, zswap_swp_at(folio->swap, index));
+}
+
+bool zswap_store(struct zswap *zs, struct zswap_folio *folio)
+{
+	bool frontswap = zs->behaviour->frontswap;
+	bool enabled = READ_ONCE(zs->enabled);
+
+	/* __frontswap_store() clears the slot before it asks zswap */
+	if (frontswap)
+		zswap_invalidate_folio(zs, folio);
 	if (enabled && zswap_store_folio(zs, folio))
 		return true;
-	if (enabled && READ_ONCE(zs->reached_full))
+	if (enabled && !frontswap && READ_ONCE(zs->reached_full))
 		zs->ops->queue_shrink(zs->env);
 	/*
 	 * The caller now writes the device. An older copy must not stay: it could
 	 * be loaded instead of the newer data, or be written over it.
 	 */
-	for (index = 0; index < folio->nr_pages; index++)
-		zswap_invalidate(zs, zswap_swp_at(folio->swap, index));
+	zswap_invalidate_folio(zs, folio);
 	return false;
 }
 
@@ -776,6 +961,8 @@ int zswap_load(struct zswap *zs, struct zswap_folio *folio)
 	if (err)
 		return err;
 	atomic_long_inc(&zs->stats.zswpin);
+	if (zs->behaviour->frontswap)
+		return 0;
 	/* The folio is the only owner of the data from now on. */
 	xa_erase(tree, index);
 	zswap_entry_free(zs, entry);
@@ -791,6 +978,22 @@ bool zswap_invalidate(struct zswap *zs, swp_entry_t swp)
 	if (entry)
 		zswap_entry_free(zs, entry);
 	return entry;
+}
+
+int zswap_move(struct zswap *zs, swp_entry_t from, swp_entry_t to)
+{
+	struct zswap_entry *entry = zswap_find(zs, from);
+
+	if (!entry)
+		return 0;
+	if (xa_is_err(xa_store(swap_zswap_tree(zs, to),
+			       swp_offset(to) % ZSWAP_TREE_SLOTS, entry,
+			       GFP_KERNEL)))
+		return -ENOMEM;
+	xa_erase(swap_zswap_tree(zs, from),
+		 swp_offset(from) % ZSWAP_TREE_SLOTS);
+	entry->swpentry = to;
+	return 0;
 }
 
 struct zswap_entry *zswap_find(struct zswap *zs, swp_entry_t swp)
@@ -824,6 +1027,18 @@ void zswap_swapoff(struct zswap *zs, int type)
 	kvfree(trees->tree);
 	trees->tree = NULL;
 	trees->nr = 0;
+}
+
+void zswap_zpool_work(struct zswap *zs)
+{
+	struct zswap_pool *pool;
+
+	if (!zs->zpool_ops->work)
+		return;
+	spin_lock(&zs->pools_lock);
+	list_for_each_entry(pool, &zs->pools, list)
+		pool->zpool.ops->work(pool->zpool.priv);
+	spin_unlock(&zs->pools_lock);
 }
 
 unsigned long zswap_compact(struct zswap *zs)

@@ -15,8 +15,8 @@
  *   folio lock > tree xa_lock
  *   folio lock > zs->lru_lock
  *   folio lock > stripe lock (dedup/dedup.h)
- *   folio lock > zs->pools_lock
- * No two of the spinlocks nest. Nothing that compresses, decompresses, hashes or
+ *   folio lock > zs->pools_lock > an allocator's own locks
+ * No others of the spinlocks nest. Nothing that compresses, decompresses, hashes or
  * compares a page runs under a spinlock.
  */
 #ifndef ZSWAP_ZSWAP_H
@@ -58,6 +58,8 @@ struct zswap;
  * @zstd_hint:    see struct zcomp_params
  * @chain_size, @used_percent: see struct zpool_config
  * @header_bytes: what zswap puts before an object whose allocator may evict it
+ * @entry_bytes, @node_bytes: of its zswap_entry, and of a node of its slot tree (0:
+ *                the entry is the node)
  * @shrink_batch: entries that shrink_memcg() looks at per call
  * @zero_map:     the swap layer keeps zero pages away from zswap
  * @same_filled:  zswap keeps a page of one repeated word as that word
@@ -79,6 +81,8 @@ struct zswap_behaviour {
 	unsigned int chain_size;
 	bool used_percent;
 	unsigned int header_bytes;
+	unsigned int entry_bytes;
+	unsigned int node_bytes;
 	unsigned long shrink_batch;
 	bool zero_map;
 	bool same_filled;
@@ -101,8 +105,8 @@ bool zswap_word_in(const char *list, const char *word);
  * @nr_pages: pages
  * @objcg:    whom a store is charged to
  * @data:     nr_pages * PAGE_SIZE bytes; NULL in a pool without bytes
- * @length:   without bytes: the compressed length of the page, PAGE_SIZE when it
- *            does not compress
+ * @length:   without bytes: the compressed length of the page; PAGE_SIZE + 1 when it
+ *            does not fit; 0: one repeated word
  * @shared:   set by a store: its first page shares a content that was there before
  */
 struct zswap_folio {
@@ -199,14 +203,17 @@ struct zswap_pool {
 /**
  * struct zswap_entry - one swap slot whose page is in the pool
  * @swpentry:   the slot
- * @charged:    bytes charged to @objcg for it; what will be uncharged
+ * @charged:    bytes charged to @objcg for it; what will be uncharged. 0: the page
+ *              is one repeated word, and there is no content
  * @referenced: second chance: set at store, cleared by the first look of reclaim
  * @content:    the compressed copy; the entry holds one of its sharers
+ * @value:      that word
  * @objcg:      who is charged
  * @lru:        in the LRU of @objcg's memcg; under zs->lru_lock
  *
  * Invariants: E1 an entry stands in the tree at exactly its @swpentry. E2 every
- * entry is on exactly the LRU of its objcg's memcg. E3 @charged is the length of
+ * entry is on exactly the LRU of its objcg's memcg; on none where the allocators
+ * have the LRU. E3 @charged is the length of
  * its content. The folio lock of the slot serialises store, load, invalidate and
  * writeback of it; nobody dereferences an entry without that lock or the LRU's.
  */
@@ -214,7 +221,10 @@ struct zswap_entry {
 	swp_entry_t swpentry;
 	u32 charged;
 	bool referenced;
-	struct zswap_content *content;
+	union {
+		struct zswap_content *content;
+		unsigned long value;
+	};
 	struct obj_cgroup *objcg;
 	struct list_head lru;
 };
@@ -243,9 +253,12 @@ struct zswap_stats {
 	atomic_long_t reject_alloc_fail;
 	/* Store failed because entry or content metadata had no memory */
 	atomic_long_t reject_kmemcache_fail;
-	/* Entries now, and those of them that are kept raw */
+	/* Entries now; those of them that are kept raw, and as a word */
 	atomic_long_t stored_pages;
 	atomic_long_t stored_incompressible_pages;
+	atomic_long_t same_filled_pages;
+	/* Entries found at a slot that was stored to */
+	atomic_long_t duplicate_entry;
 	/* vm events */
 	atomic_long_t zswpout;
 	atomic_long_t zswpin;
@@ -274,8 +287,10 @@ struct zswap_config {
  * parameters are. @trees[t] is set by zswap_swapon and stays until zswap_swapoff.
  *
  * Counter equations, proved by zswap_check():
- *  S1 stored_pages == entries in all trees == entries on all LRUs
+ *  S1 stored_pages == entries in all trees == entries on all LRUs (0 there, where
+ *     the allocators have the LRU)
  *  S2 stored_incompressible_pages == entries whose content is raw
+ *  S3 same_filled_pages == entries without a content
  *  and those of struct zswap_dedup.
  */
 struct zswap {
@@ -293,6 +308,8 @@ struct zswap {
 
 	/* the pool limit was reached; stores wait until below the threshold */
 	bool reached_full;
+	/* frontswap: the pools' pages when a store or a free last counted them */
+	atomic_long_t counted_pages;
 
 	const struct zpool_ops *zpool_ops;
 	struct kmem_cache *entry_cache;
@@ -329,6 +346,11 @@ bool zswap_store(struct zswap *zs, struct zswap_folio *folio);
 int zswap_load(struct zswap *zs, struct zswap_folio *folio);
 /* Frees the slot's entry, if any; returns whether there was one. */
 bool zswap_invalidate(struct zswap *zs, swp_entry_t swp);
+/*
+ * The entry of slot @from, if there is one, stands for the empty slot @to from now
+ * on. 0, or -ENOMEM: it is where it was.
+ */
+int zswap_move(struct zswap *zs, swp_entry_t from, swp_entry_t to);
 /* The slot's entry or NULL; the caller holds the slot's folio lock. */
 struct zswap_entry *zswap_find(struct zswap *zs, swp_entry_t swp);
 int zswap_swapon(struct zswap *zs, int type, unsigned long nr_pages);
@@ -338,9 +360,14 @@ void zswap_swapoff(struct zswap *zs, int type);
 int zswap_writeback(struct zswap *zs, swp_entry_t swp);
 /* The work item that a refused store queues. */
 void zswap_shrink_worker(struct zswap *zs);
+/* The work items that allocators queued: see work in struct zpool_ops. */
+void zswap_zpool_work(struct zswap *zs);
 /* Moves all entries of the LRU @from to the tail of @to; the caller holds zs->lru_lock. */
 void zswap_lru_reparent(struct zswap_lru *from, struct zswap_lru *to);
 
+/* How @behaviour has its allocators built; without evict. */
+void zswap_zpool_config(const struct zswap_behaviour *behaviour,
+			bool lengths_only, struct zpool_config *config);
 /* zswap_compressor_param_set(): 0 or -ENOMEM. Calls must be serialised. */
 int zswap_set_compressor(struct zswap *zs, const struct zcomp_ops *comp,
 			 const struct zcomp_params *params);
@@ -348,7 +375,10 @@ u64 zswap_total_pages(struct zswap *zs);
 /* Pages and zspage descriptors of all pools, retired ones included. */
 void zswap_pool_sizes(struct zswap *zs, u64 *pages, u64 *zspages);
 unsigned long zswap_compact(struct zswap *zs);
-/* Length that @page compresses to in the current pool, PAGE_SIZE when it does not. */
+/*
+ * Length that @page compresses to in the current pool; PAGE_SIZE + 1 when it does not
+ * fit, 0 when it would be kept as a word.
+ */
 unsigned int zswap_compressed_length(struct zswap *zs, const void *page);
 /* The code behind the current compressor. */
 const char *zswap_codec_version(struct zswap *zs);
