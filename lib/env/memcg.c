@@ -166,14 +166,18 @@ struct mem_cgroup *memcg_next(void *env, struct mem_cgroup *prev)
 
 int memcg_check(struct zdedup *zd, const char **why)
 {
-	struct mem_cgroup *root = memcg_find(zd, 0), *memcg;
+	struct mem_cgroup *root = memcg_find(zd, 0);
+	struct zswap_trees *trees = zd->zs.trees;
 	struct zswap_entry *entry;
 	u64 bytes = 0, entries = 0;
+	unsigned long t, i, index;
 
-	list_for_each_entry(memcg, &zd->memcgs, list) {
-		list_for_each_entry(entry, &memcg->lru.list, lru) {
-			bytes += entry->charged;
-			entries++;
+	for (t = 0; t < ZDEDUP_TYPES_MAX; t++) {
+		for (i = 0; i < trees[t].nr; i++) {
+			xa_for_each(&trees[t].tree[i], index, entry) {
+				bytes += entry->charged;
+				entries++;
+			}
 		}
 	}
 	if ((u64)atomic64_read(&root->bytes) == bytes &&

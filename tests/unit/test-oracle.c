@@ -8,14 +8,14 @@
 #include "oracle.h"
 
 #define DEFAULT_OPS 2000000u
-#define RUNS 36u	/* 3 policies, 5 hashes, 2 allocators; 6 with lz4 */
+#define RUNS 44u	/* 3 policies, 5 hashes, 2 allocators; 6 with lz4; 8 of older kernels */
 
 static uint64_t seed;
 static uint64_t ops;
 
-static void oracle_run(const char *dedup, const char *hash,
-		       const char *compressor, const char *zpool,
-		       unsigned int run)
+static void oracle_run_kernel(const char *kernel, const char *dedup,
+			      const char *hash, const char *compressor,
+			      const char *zpool, unsigned int run)
 {
 	static struct oracle o;
 	struct zdedup_config config;
@@ -24,6 +24,7 @@ static void oracle_run(const char *dedup, const char *hash,
 	uint64_t i;
 
 	zdedup_config_init(&config);
+	config.kernel = kernel;
 	config.dedup = dedup;
 	config.hash = hash;
 	config.compressor = compressor;
@@ -38,6 +39,13 @@ static void oracle_run(const char *dedup, const char *hash,
 	oracle_end(&o);
 	assert_int_equal(compat_nr_allocated(), 0);
 	assert_int_equal(compat_nr_warnings(), 0);
+}
+
+static void oracle_run(const char *dedup, const char *hash,
+		       const char *compressor, const char *zpool,
+		       unsigned int run)
+{
+	oracle_run_kernel("7.2", dedup, hash, compressor, zpool, run);
 }
 
 static void every_hash_and_zpool(const char *dedup, unsigned int run)
@@ -75,12 +83,31 @@ static void memcg_equals_the_oracle(void **unused)
 	every_hash_and_zpool("memcg", 24);
 }
 
+/* "none" does not compress, so older kernels would refuse every page of it. */
+static void older_kernels_equal_the_oracle(void **unused)
+{
+	static const char *const kernel[] = { "6.12", "6.1" };
+	static const char *const dedup[] = { "none", "always" };
+	unsigned int k, d, run = 36;
+
+	(void)unused;
+	for (k = 0; k < 2; k++) {
+		for (d = 0; d < 2; d++) {
+			oracle_run_kernel(kernel[k], dedup[d], "xxh64", "lz4",
+					  "zsmalloc", run++);
+			oracle_run_kernel(kernel[k], dedup[d], "xxh64:bits=4",
+					  "lz4", "ideal", run++);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(none_equals_the_oracle),
 		cmocka_unit_test(always_equals_the_oracle),
 		cmocka_unit_test(memcg_equals_the_oracle),
+		cmocka_unit_test(older_kernels_equal_the_oracle),
 	};
 
 	seed = env_number("ZDEDUP_TEST_SEED", 20261121);
