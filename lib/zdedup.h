@@ -62,7 +62,7 @@ struct zdedup_config {
 	unsigned int accept_threshold_percent;	/* 90 */
 	bool verify;		/* re-digest indexed contents at each load; false */
 	bool shadow;		/* carry along what the pool would be without dedup; false */
-	bool lengths_only;	/* no bytes: zdedup_store_length is the only store, no load returns bytes */
+	bool lengths_only;	/* no bytes: zdedup_store_facts is the only store, no load returns bytes */
 };
 
 void zdedup_config_init(struct zdedup_config *config);
@@ -135,14 +135,35 @@ int zdedup_store(struct zdedup *zd, struct zdedup_slot slot, uint32_t memcg,
 int zdedup_store_folio(struct zdedup *zd, struct zdedup_slot slot,
 		       uint32_t memcg, const void *pages,
 		       unsigned int nr_pages, struct zdedup_result *result);
-/*
- * The same without bytes, for a model with lengths_only: @length is the compressed
- * length (1..4096), 4097 when it is more than that; 0 for a zero page, and with
- * kernel 6.1 for one of any repeated word.
+
+/**
+ * struct zdedup_facts - all that a model without bytes needs to know of a page
+ * @identity: equal exactly when all 4096 bytes are; the caller's own numbering
+ * @digest:   by the model's hash and key, low word first; not looked at without dedup
+ * @length:   compressed, 1..4096; 4097: more than that; 0: a zero page, and with
+ *            kernel 6.1 one of any repeated word
  */
-int zdedup_store_length(struct zdedup *zd, struct zdedup_slot slot,
-			uint32_t memcg, unsigned int length,
-			struct zdedup_result *result);
+struct zdedup_facts {
+	uint64_t identity;
+	uint64_t digest[2];
+	unsigned int length;
+};
+
+/*
+ * zdedup_store_folio for a model with lengths_only: @facts has @nr_pages members.
+ * Given the facts that zdedup_page_facts finds, every counter and size is the same
+ * as with bytes.
+ */
+int zdedup_store_facts(struct zdedup *zd, struct zdedup_slot slot,
+		       uint32_t memcg, const struct zdedup_facts *facts,
+		       unsigned int nr_pages, struct zdedup_result *result);
+/*
+ * Digests and compresses @page (4096 bytes) as a store would, and stores nothing:
+ * sets ->length and, with a dedup policy, ->digest. They hold for every model of the same kernel,
+ * compressor, hash and seed.
+ */
+void zdedup_page_facts(struct zdedup *zd, const void *page,
+		       struct zdedup_facts *facts);
 /*
  * Swaps in: copies the slot's bytes to @page (4096 bytes; ignored with
  * lengths_only) and empties the slot; with kernel 6.1 the slot keeps them until its
@@ -162,11 +183,6 @@ int zdedup_invalidate(struct zdedup *zd, struct zdedup_slot slot);
 /* What the slot holds, without changing it: 0 and *where, or -ENOENT. */
 int zdedup_peek(struct zdedup *zd, struct zdedup_slot slot,
 		enum zdedup_where *where);
-/*
- * Compresses @page as a store would, and stores nothing: the length as
- * zdedup_store_length takes it, or -ENOMEM.
- */
-int zdedup_length(struct zdedup *zd, const void *page);
 
 /*---------------------------------------------------- writeback and limits */
 

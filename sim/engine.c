@@ -3,9 +3,12 @@
  * engine.c - one pass over a trace
  *
  * Each event goes to the census (what the trace itself says), to the model, and,
- * with dedup and a limit, to a second model without dedup that holds lengths
- * only. The census is the authority: what a load returns is compared with the
- * trace's own bytes.
+ * with dedup and a limit, to a second model without dedup. The census is the
+ * authority: what a load returns is compared with the trace's own bytes.
+ *
+ * A model that nobody asks for bytes, neither to verify them nor to time how they
+ * are made, holds none: it is told of each page what its content is known to be
+ * (facts.h), so that a content is compressed once however often it is stored.
  */
 #include "engine.h"
 
@@ -15,6 +18,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "facts.h"
 #include "memcgs.h"
 #include "progress.h"
 
@@ -27,8 +31,10 @@ G_STATIC_ASSERT(ZDEDUP_TYPES_MAX >= TRACE_TYPES_MAX);
 /**
  * struct engine - one run
  * @zd:       the model
- * @base:     with a limit, the same without dedup, on lengths: it may store other pages. Without
- *            one it would store the same, and @zd's shadow pool tells its size
+ * @has_bytes: @zd holds the pages' bytes
+ * @base:     with a limit, the same without dedup, and without bytes: it may store other
+ *            pages. Without one it would store the same, and @zd's shadow pool tells its size
+ * @facts:    of the trace's contents, for the models that hold no bytes
  * @next:     the event read ahead, when @has_next: a folio ends where another begins
  * @folio:    the events of the folio under way, @bytes its pages back to back
  * @due:      the next checkpoint, in events
@@ -36,7 +42,9 @@ G_STATIC_ASSERT(ZDEDUP_TYPES_MAX >= TRACE_TYPES_MAX);
 struct engine {
 	const struct replay_options *options;
 	struct zdedup *zd;
+	bool has_bytes;
 	struct zdedup *base;
+	struct facts *facts;
 	struct memcgs *memcgs;
 	struct trace *trace;
 	struct census census;
@@ -60,6 +68,12 @@ static bool is_none(const char *word)
 	return !strncmp(word, "none", 4) && (!word[4] || word[4] == ':');
 }
 
+/* Verification needs the bytes; so does timing: it is theirs. */
+static bool needs_bytes(const struct replay_options *options)
+{
+	return options->verify || options->timing;
+}
+
 static int create_model(const struct replay_options *options, bool baseline,
 			bool shadow, struct zdedup **out)
 {
@@ -79,7 +93,7 @@ static int create_model(const struct replay_options *options, bool baseline,
 	config.accept_threshold_percent =
 		(unsigned int)options->accept_threshold_percent;
 	config.verify = options->verify && !baseline;
-	config.lengths_only = baseline;
+	config.lengths_only = baseline || !needs_bytes(options);
 	config.shadow = shadow;
 	err = zdedup_create(&config, out, why);
 	if (err == -EINVAL)
@@ -99,6 +113,7 @@ int engine_create(const struct replay_options *options, struct engine **out)
 
 	*out = engine;
 	engine->options = options;
+	engine->has_bytes = needs_bytes(options);
 	engine->memcgs = memcgs_load(options->memcg_config);
 	if (!engine->memcgs)
 		return CMD_INPUT;
@@ -127,6 +142,7 @@ void engine_destroy(struct engine *engine)
 	zdedup_destroy(engine->base);
 	memcgs_free(engine->memcgs);
 	census_destroy(&engine->census);
+	facts_free(engine->facts);
 	g_free(engine->folio);
 	g_free(engine->bytes);
 	g_free(engine);
@@ -167,95 +183,78 @@ static struct zdedup_slot slot_of(const struct trace_event *ev)
 
 /*----------------------------------------------------------------- stores */
 
-static enum page_class class_of(struct engine *engine,
-				const struct trace_event *ev)
+static void get_facts(struct engine *engine, const struct trace_event *ev,
+		      struct zdedup_facts *out)
 {
-	return pages_class(engine->census.pages,
-			   pages_content(engine->census.pages, ev->page));
+	facts_get(engine->facts, engine->zd,
+		  pages_content(engine->census.pages, ev->page),
+		  trace_page(engine->trace, ev->page), out);
 }
 
-/* The run without dedup stores the same page by its length. */
-static int store_baseline(struct engine *engine, const struct trace_event *ev,
-			  int length)
+/* The pages of a folio back to back: those of a single page are there already. */
+static const void *folio_bytes(struct engine *engine,
+			       const struct trace_event *evs, unsigned int nr)
 {
-	int err;
-
-	if (length < 0)
-		return model_error(engine, ev, "cannot be compressed", length);
-	err = zdedup_store_length(engine->base, slot_of(ev), ev->memcg,
-				  (unsigned int)length, NULL);
-	if (err)
-		return model_error(engine, ev,
-				   "cannot be stored without dedup", err);
-	return CMD_OK;
-}
-
-static int store_one(struct engine *engine, const struct trace_event *ev)
-{
-	const void *page = trace_page(engine->trace, ev->page);
-	struct timing *timing = engine->options->timing ?
-				&engine->result->timing : NULL;
-	struct zdedup_result at;
-	int err, length;
-
-	if (timing)
-		timing_begin(timing, TIMING_STORE);
-	err = zdedup_store(engine->zd, slot_of(ev), ev->memcg, page, &at);
-	if (timing)
-		timing_end(timing, 1);
-	if (err)
-		return model_error(engine, ev, "cannot be stored", err);
-	if (at.where == ZDEDUP_RESIDENT)
-		census_kept(&engine->census, ev);
-	if (!engine->base)
-		return CMD_OK;
-	if (at.where == ZDEDUP_POOL)
-		length = (int)at.length;
-	else if (at.where == ZDEDUP_ZERO)
-		length = 0;
-	else
-		length = zdedup_length(engine->zd, page);
-	return store_baseline(engine, ev, length);
-}
-
-/*
- * A folio goes in whole. Without dedup there is no such call on lengths; the
- * only thing it would change, short of limits, is that a zero page among others
- * is compressed, and that is what its length says.
- */
-static int store_folio(struct engine *engine, unsigned int nr)
-{
-	struct trace_event *evs = engine->folio;
-	struct timing *timing = engine->options->timing ?
-				&engine->result->timing : NULL;
-	struct zdedup_result at;
-	bool zero = true;
-	int err, status = CMD_OK;
-
+	if (nr == 1)
+		return trace_page(engine->trace, evs->page);
 	if (!engine->bytes)
 		engine->bytes = g_malloc((size_t)ZDEDUP_FOLIO_PAGES_MAX * PAGE);
-	for (unsigned int i = 0; i < nr; i++) {
+	for (unsigned int i = 0; i < nr; i++)
 		memcpy(engine->bytes + (size_t)i * PAGE,
 		       trace_page(engine->trace, evs[i].page), PAGE);
-		zero &= class_of(engine, &evs[i]) == PAGE_ZERO;
-	}
+	return engine->bytes;
+}
+
+static int store_bytes(struct engine *engine, const struct trace_event *evs,
+		       unsigned int nr, struct zdedup_result *at)
+{
+	struct timing *timing = engine->options->timing ?
+				&engine->result->timing : NULL;
+	const void *pages = folio_bytes(engine, evs, nr);
+	int err;
+
 	if (timing)
 		timing_begin(timing, TIMING_STORE);
-	err = zdedup_store_folio(engine->zd, slot_of(&evs[0]), evs[0].memcg,
-				 engine->bytes, nr, &at);
+	err = zdedup_store_folio(engine->zd, slot_of(evs), evs->memcg, pages,
+				 nr, at);
 	if (timing)
 		timing_end(timing, nr);
+	return err;
+}
+
+static int store_facts(struct engine *engine, const struct trace_event *evs,
+		       unsigned int nr, struct zdedup_result *at)
+{
+	struct zdedup_facts facts[ZDEDUP_FOLIO_PAGES_MAX];
+	int err = 0;
+
+	for (unsigned int i = 0; i < nr; i++)
+		get_facts(engine, &evs[i], &facts[i]);
+	if (!engine->has_bytes)
+		err = zdedup_store_facts(engine->zd, slot_of(evs), evs->memcg,
+					 facts, nr, at);
+	if (!err && engine->base)
+		err = zdedup_store_facts(engine->base, slot_of(evs),
+					 evs->memcg, facts, nr, NULL);
+	return err;
+}
+
+/* One folio, most often of one page. */
+static int store(struct engine *engine, const struct trace_event *evs,
+		 unsigned int nr)
+{
+	struct zdedup_result at;
+	int err = 0;
+
+	if (engine->has_bytes)
+		err = store_bytes(engine, evs, nr, &at);
+	if (!err && engine->facts)
+		err = store_facts(engine, evs, nr, &at);
 	if (err)
-		return model_error(engine, &evs[0], "cannot be stored", err);
-	for (unsigned int i = 0; i < nr && !status; i++) {
-		if (at.where == ZDEDUP_RESIDENT)
-			census_kept(&engine->census, &evs[i]);
-		if (engine->base)
-			status = store_baseline(engine, &evs[i], zero ? 0 :
-				zdedup_length(engine->zd, engine->bytes +
-					      (size_t)i * PAGE));
-	}
-	return status;
+		return model_error(engine, evs, "cannot be stored", err);
+	for (unsigned int i = 0; at.where == ZDEDUP_RESIDENT && i < nr; i++)
+		census_kept(&engine->census, &evs[i]);
+	return CMD_OK;
 }
 
 /*------------------------------------------------------ loads, invalidates */
@@ -471,13 +470,11 @@ static int do_stores(struct engine *engine, const struct trace_event *ev,
 			return CMD_INPUT;
 	}
 	*nr = (unsigned int)got;
-	if (got == 1) {
-		census_event(&engine->census, ev);
-		return store_one(engine, ev);
-	}
+	if (*nr > 1)
+		ev = engine->folio;
 	for (unsigned int i = 0; i < *nr; i++)
-		census_event(&engine->census, &engine->folio[i]);
-	return store_folio(engine, *nr);
+		census_event(&engine->census, &ev[i]);
+	return store(engine, ev, *nr);
 }
 
 static int do_events(struct engine *engine, const struct trace_event *ev)
@@ -511,6 +508,12 @@ static int prepare(struct engine *engine)
 
 	if (census_init(&engine->census, engine->trace, &why)) {
 		cmd_error("%s: %s", trace_path(engine->trace), why);
+		return CMD_INPUT;
+	}
+	if (!engine->has_bytes || engine->base)
+		engine->facts = facts_new(summary->nr_pages);
+	if ((!engine->has_bytes || engine->base) && !engine->facts) {
+		cmd_error("%s: out of memory", trace_path(engine->trace));
 		return CMD_INPUT;
 	}
 	engine->census.loads_kept =

@@ -277,6 +277,26 @@ said "compressors" out '"name": "lz4"'
 	"$zdedup" replay --dedup always --format json stream >two.json &&
 	cmp -s one.json two.json
 result "two runs are the same bytes" $?
+
+# same NAME ARGUMENT...: a model without bytes tells what one with bytes tells
+same()
+{
+	name=$1
+	shift
+	"$zdedup" replay --format json "$@" >one.json 2>err &&
+		"$zdedup" replay --format json --no-verify "$@" >two.json 2>err &&
+		grep -v '"verify"' one.json >one.txt &&
+		grep -v '"verify"' two.json >two.txt && cmp -s one.txt two.txt
+	result "$name" $?
+}
+for trace in stream folios; do
+	for kernel in 7.2 6.12 6.1; do
+		same "$trace, $kernel: without bytes the same report" \
+			--dedup always --kernel $kernel --checkpoint-every 2 $trace
+		same "$trace, $kernel, a limit: without bytes the same report" \
+			--dedup always --kernel $kernel --totalram 60K $trace
+	done
+done
 exits "a directory that is not there" 3 replay -o no/where.json stream
 exits "a failed run" 3 replay -o liar.json liar
 [ ! -e liar.json ] && [ -z "$(ls liar.json.* 2>/dev/null)" ]

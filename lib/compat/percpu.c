@@ -5,6 +5,7 @@
 #include <linux/align.h>
 #include <linux/bug.h>
 #include <linux/percpu.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 
 #define CACHE_LINE 64
@@ -16,6 +17,8 @@ struct percpu_head {
 };
 
 __thread int compat_cpu = -1;
+
+struct compat_rcu_lock compat_rcu[COMPAT_RCU_LOCKS];
 
 static unsigned int nr_threads;
 

@@ -233,13 +233,8 @@ void zswap_content_unhash(struct zswap *zs, struct zswap_content *content)
  * digest and compare
  **********************************/
 
-void zswap_dedup_digest(struct zswap *zs, const void *page,
-			struct zswap_digest *digest)
+static void zswap_cut_digest(unsigned int bits, struct zswap_digest *digest)
 {
-	const struct zswap_dedup_config *config = &zs->dedup.config;
-	unsigned int bits = config->hash_bits;
-
-	config->hash->digest(&config->key, page, digest);
 	if (bits <= 64)
 		digest->hi = 0;
 	else if (bits < 128)
@@ -248,24 +243,36 @@ void zswap_dedup_digest(struct zswap *zs, const void *page,
 		digest->lo &= (1ULL << bits) - 1;
 }
 
+void zswap_dedup_digest(struct zswap *zs, const void *page,
+			struct zswap_digest *digest)
+{
+	const struct zswap_dedup_config *config = &zs->dedup.config;
+
+	config->hash->digest(&config->key, page, digest);
+	zswap_cut_digest(config->hash_bits, digest);
+}
+
 /* 1: all bytes are equal; 0: they are not; -EIO: the content is damaged. */
 static int zswap_content_compare(struct zswap *zs, struct zswap_content *content,
-				 const void *page)
+				 const struct zswap_lookup *lk)
 {
 	struct zpool *zpool = &content->pool->zpool;
-	struct zswap_comp_ctx *ctx = zswap_ctx_get_cpu_lock(content->pool);
+	struct zswap_comp_ctx *ctx;
 	const void *src;
 	int ret;
 
+	if (lk->facts)
+		return content->identity == lk->facts->identity;
+	ctx = zswap_ctx_get_cpu_lock(content->pool);
 	if (content->kind == ZSWAP_CONTENT_RAW) {
 		src = zpool_obj_read_begin(zpool, content->handle, PAGE_SIZE,
 					   ctx->buffer);
-		ret = !memcmp(src, page, PAGE_SIZE);
+		ret = !memcmp(src, lk->page, PAGE_SIZE);
 		zpool_obj_read_end(zpool, content->handle, src);
 	} else {
 		ret = zswap_decompress(zs, ctx, content, ctx->page);
 		if (!ret)
-			ret = !memcmp(ctx->page, page, PAGE_SIZE);
+			ret = !memcmp(ctx->page, lk->page, PAGE_SIZE);
 	}
 	zswap_ctx_put_unlock(ctx);
 	return ret;
@@ -325,8 +332,7 @@ static struct zswap_content *zswap_match(struct zswap *zs,
 		zswap_stage(zs, ZSWAP_STAGE_COMPARE);
 	for (i = 0; i < nr; i++) {
 		if (!found) {
-			equal = zswap_content_compare(zs, candidate[i],
-						      lk->page);
+			equal = zswap_content_compare(zs, candidate[i], lk);
 			atomic_long_inc(&d->compares);
 			if (equal < 0) {
 				atomic_long_inc(&zs->stats.decompress_fail);
@@ -353,12 +359,17 @@ struct zswap_content *zswap_dedup_find(struct zswap *zs, u32 memcg_id,
 	unsigned int nr;
 	u64 key;
 
-	lk->active = lk->page && policy->lookup(memcg_id);
+	lk->active = policy->lookup(memcg_id);
 	if (!lk->active)
 		return NULL;
 	lk->domain = policy->domain(memcg_id);
 	zswap_stage(zs, ZSWAP_STAGE_HASH);
-	zswap_dedup_digest(zs, lk->page, &lk->digest);
+	if (lk->facts) {
+		lk->digest = lk->facts->digest;
+		zswap_cut_digest(zs->dedup.config.hash_bits, &lk->digest);
+	} else {
+		zswap_dedup_digest(zs, lk->page, &lk->digest);
+	}
 
 	zswap_stage(zs, ZSWAP_STAGE_LOOKUP);
 	atomic_long_inc(&zs->dedup.lookups);
@@ -392,6 +403,8 @@ struct zswap_content *zswap_dedup_publish(struct zswap *zs,
 	}
 	content->digest = lk->digest;
 	content->domain = lk->domain;
+	if (lk->facts)
+		content->identity = lk->facts->identity;
 	content->shareable = true;
 	for (round = 0;; round++) {
 		spin_lock(&stripe->lock);

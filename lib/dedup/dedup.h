@@ -19,6 +19,7 @@
 #include "zswap/ops.h"
 
 struct zswap;
+struct zswap_facts;
 struct zswap_pool;
 
 /* Contents of equal digest that one store compares at most, newest first */
@@ -49,6 +50,7 @@ enum zswap_content_kind {
  * @domain:    where it may be shared
  * @length:    bytes stored
  * @kind:      enum zswap_content_kind
+ * @identity:  in a pool without bytes: what stands for them in a compare
  * @shareable: it has been in the index; never changes after publication. One that
  *             is not has exactly one sharer all its life, and needs no lock.
  *
@@ -70,6 +72,7 @@ struct zswap_content {
 	u16 length;
 	u8 kind;
 	bool shareable;
+	u64 identity;
 };
 
 /**
@@ -132,10 +135,12 @@ struct zswap_dedup {
  */
 struct zswap_lookup {
 	const void *page;
+	const struct zswap_facts *facts;	/* in its place, in a pool without bytes */
 	swp_entry_t swp;
 	struct zswap_pool *pool;
-	u32 domain;
+	bool pinned;		/* the store holds a reference of @pool, no content yet */
 	bool allow_raw;		/* may adopt a raw content: its memcg may write back */
+	u32 domain;
 	bool active;		/* the policy wants this store looked up and indexed */
 	bool hit;		/* a content that was there before was taken */
 	struct zswap_digest digest;
@@ -154,7 +159,7 @@ void zswap_dedup_set_policy(struct zswap *zs,
 /*
  * Asks the policy, digests the page and compares it with the contents of equal
  * digest, domain and pool. Returns a content of equal bytes, of which the caller
- * now holds one sharer, or NULL. The caller has set page, swp, pool and allow_raw of
+ * now holds one sharer, or NULL. The caller has set the members up to @allow_raw of
  * @lk; takes no lock across a compare.
  */
 struct zswap_content *zswap_dedup_find(struct zswap *zs, u32 memcg_id,

@@ -394,8 +394,11 @@ static bool folio_is_zero(struct zdedup *zd, const struct zswap_folio *folio)
 
 	if (!zd->zs.behaviour->zero_map)
 		return false;
-	if (zd->zs.lengths_only)
-		return !folio->length;
+	for (i = 0; folio->facts && i < folio->nr_pages; i++)
+		if (folio->facts[i].length)
+			return false;
+	if (folio->facts)
+		return true;
 	if (zd->stage_hook)
 		zd->stage_hook(zd->stage_data, ZDEDUP_STAGE_CLASSIFY);
 	for (i = 0; i < folio->nr_pages; i++)
@@ -542,15 +545,37 @@ int zdedup_store(struct zdedup *zd, struct zdedup_slot slot, uint32_t memcg,
 	return zdedup_store_folio(zd, slot, memcg, page, 1, result);
 }
 
-int zdedup_store_length(struct zdedup *zd, struct zdedup_slot slot,
-			uint32_t memcg, unsigned int length,
-			struct zdedup_result *result)
+int zdedup_store_facts(struct zdedup *zd, struct zdedup_slot slot,
+		       uint32_t memcg, const struct zdedup_facts *facts,
+		       unsigned int nr_pages, struct zdedup_result *result)
 {
-	struct zswap_folio folio = { .nr_pages = 1, .length = length };
+	struct zswap_facts copy[ZDEDUP_FOLIO_PAGES_MAX];
+	struct zswap_folio folio = { .nr_pages = nr_pages, .facts = copy };
+	unsigned int i;
 
-	if (!zd->zs.lengths_only || length > PAGE_SIZE + 1)
+	if (!zd->zs.lengths_only || !nr_pages ||
+	    nr_pages > ZDEDUP_FOLIO_PAGES_MAX)
 		return -EINVAL;
+	for (i = 0; i < nr_pages; i++) {
+		if (facts[i].length > PAGE_SIZE + 1)
+			return -EINVAL;
+		copy[i].identity = facts[i].identity;
+		copy[i].digest.lo = facts[i].digest[0];
+		copy[i].digest.hi = facts[i].digest[1];
+		copy[i].length = facts[i].length;
+	}
 	return store(zd, slot, memcg, &folio, result);
+}
+
+void zdedup_page_facts(struct zdedup *zd, const void *page,
+		       struct zdedup_facts *facts)
+{
+	struct zswap_facts found = { .digest = { 0, 0 } };
+
+	zswap_page_facts(&zd->zs, page, &found);
+	facts->digest[0] = found.digest.lo;
+	facts->digest[1] = found.digest.hi;
+	facts->length = page_is_zero(page) ? 0 : found.length;
 }
 
 /*---------------------------------------------------- load and invalidate */
@@ -641,11 +666,6 @@ int zdedup_peek(struct zdedup *zd, struct zdedup_slot slot,
 		err = -ENOENT;
 	swap_unlock(dev, slot.offset);
 	return err;
-}
-
-int zdedup_length(struct zdedup *zd, const void *page)
-{
-	return zswap_compressed_length(&zd->zs, page);
 }
 
 /*---------------------------------------------------- writeback and limits */

@@ -244,11 +244,11 @@ static struct zswap_pool *zswap_pool_current_get(struct zswap *zs)
 {
 	struct zswap_pool *pool;
 
-	spin_lock(&zs->pools_lock);
-	pool = list_first_entry_or_null(&zs->pools, struct zswap_pool, list);
+	rcu_read_lock();
+	pool = list_first_or_null_rcu(&zs->pools, struct zswap_pool, list);
 	if (pool && !refcount_inc_not_zero(&pool->ref))
 		pool = NULL;
-	spin_unlock(&zs->pools_lock);
+	rcu_read_unlock();
 	return pool;
 }
 
@@ -259,8 +259,10 @@ void zswap_pool_put(struct zswap_pool *pool)
 	if (!refcount_dec_and_test(&pool->ref))
 		return;
 	spin_lock(&zs->pools_lock);
-	list_del_init(&pool->list);
+	list_del_rcu(&pool->list);
 	spin_unlock(&zs->pools_lock);
+	/* Somebody may be looking at it and find its last reference gone. */
+	synchronize_rcu();
 	zswap_pool_destroy(pool);
 }
 
@@ -309,8 +311,9 @@ int zswap_set_compressor(struct zswap *zs, const struct zcomp_ops *comp,
 
 	/* The pin, or the first reference of a new pool, is that of the current one. */
 	spin_lock(&zs->pools_lock);
-	list_del_init(&pool->list);
-	list_add(&pool->list, &zs->pools);
+	if (!list_empty(&pool->list))
+		list_del_rcu(&pool->list);
+	list_add_rcu(&pool->list, &zs->pools);
 	spin_unlock(&zs->pools_lock);
 	zswap_pool_put(old);
 	return 0;
@@ -425,16 +428,16 @@ void zswap_ctx_put_unlock(struct zswap_comp_ctx *ctx)
  * Older kernels reject it always, and keep one that comes to a whole page.
  */
 static int zswap_compress_page(struct zswap *zs, struct zswap_comp_ctx *ctx,
-			       const struct zswap_lookup *lk,
-			       unsigned int known_length, const void **src,
+			       const struct zswap_lookup *lk, const void **src,
 			       unsigned int *dlen)
 {
 	bool keeps_raw = zs->behaviour->keeps_raw;
 	int err = 0;
 
 	*src = ctx->buffer;
-	*dlen = known_length;
-	if (lk->page)
+	if (lk->facts)
+		*dlen = lk->facts->length;
+	else
 		err = lk->pool->comp->compress(ctx->ctx, lk->page, ctx->buffer,
 					       dlen);
 	if (!err && *dlen && *dlen < PAGE_SIZE + !keeps_raw)
@@ -464,7 +467,6 @@ static int zswap_alloc_object(struct zswap *zs, const struct zswap_lookup *lk,
 }
 
 static bool zswap_compress(struct zswap *zs, const struct zswap_lookup *lk,
-			   unsigned int known_length,
 			   struct zswap_content *content)
 {
 	struct zswap_comp_ctx *ctx = zswap_ctx_get_cpu_lock(lk->pool);
@@ -473,7 +475,7 @@ static bool zswap_compress(struct zswap *zs, const struct zswap_lookup *lk,
 	const void *src;
 
 	zswap_stage(zs, ZSWAP_STAGE_COMPRESS);
-	comp_ret = zswap_compress_page(zs, ctx, lk, known_length, &src, &dlen);
+	comp_ret = zswap_compress_page(zs, ctx, lk, &src, &dlen);
 	if (comp_ret)
 		goto unlock;
 
@@ -581,7 +583,8 @@ static int zswap_entry_read(struct zswap *zs, struct zswap_entry *entry,
 	return 0;
 }
 
-unsigned int zswap_compressed_length(struct zswap *zs, const void *page)
+void zswap_page_facts(struct zswap *zs, const void *page,
+		      struct zswap_facts *facts)
 {
 	struct zswap_comp_ctx *ctx;
 	struct zswap_pool *pool;
@@ -589,16 +592,20 @@ unsigned int zswap_compressed_length(struct zswap *zs, const void *page)
 	unsigned long value;
 	int err;
 
+	if (READ_ONCE(zs->dedup.config.policy)->lookup(0))
+		zs->dedup.config.hash->digest(&zs->dedup.config.key, page,
+					      &facts->digest);
+	facts->length = 0;
 	if (zs->behaviour->same_filled &&
 	    zswap_is_page_same_filled(page, &value))
-		return 0;
+		return;
 	pool = zswap_pool_current_get(zs);
 	ctx = zswap_ctx_get_cpu_lock(pool);
 	err = pool->comp->compress(ctx->ctx, page, ctx->buffer, &dlen);
 
 	zswap_ctx_put_unlock(ctx);
 	zswap_pool_put(pool);
-	return err || !dlen || dlen > PAGE_SIZE ? PAGE_SIZE + 1 : dlen;
+	facts->length = err || !dlen || dlen > PAGE_SIZE ? PAGE_SIZE + 1 : dlen;
 }
 
 /*********************************
@@ -801,13 +808,13 @@ static struct zswap_content *zswap_store_content(struct zswap *zs,
 		atomic_long_inc(&zs->stats.reject_kmemcache_fail);
 		return NULL;
 	}
-	if (!zswap_compress(zs, lk, folio->length, content)) {
+	if (!zswap_compress(zs, lk, content)) {
 		zswap_content_cache_free(zs, content);
 		return NULL;
 	}
-	/* cannot fail from here */
-	refcount_inc(&lk->pool->ref);
+	/* Cannot fail from here. The store's reference of the pool is the content's now. */
 	content->pool = lk->pool;
+	lk->pinned = false;
 	return zswap_dedup_publish(zs, lk, content);
 }
 
@@ -817,10 +824,9 @@ static bool zswap_store_data(struct zswap *zs, struct zswap_folio *folio,
 {
 	entry->value = 0;
 	entry->charged = 0;
-	/* Without bytes the length says it. */
 	if (zs->behaviour->same_filled &&
-	    (lk->page ? zswap_is_page_same_filled(lk->page, &entry->value) :
-			!folio->length))
+	    (lk->facts ? !lk->facts->length :
+			 zswap_is_page_same_filled(lk->page, &entry->value)))
 		return true;
 	entry->content = zswap_store_content(zs, folio, lk);
 	if (!entry->content)
@@ -835,25 +841,31 @@ static bool zswap_store_data(struct zswap *zs, struct zswap_folio *folio,
  * is complete before it is in the tree; from there on nothing fails.
  */
 static bool zswap_store_page(struct zswap *zs, struct zswap_folio *folio,
-			     unsigned int index, struct zswap_pool *pool)
+			     unsigned int index)
 {
 	swp_entry_t swp = zswap_swp_at(folio->swap, index);
 	struct zswap_lookup lk = {
 		.page = folio->data ? (char *)folio->data + index * PAGE_SIZE :
 				      NULL,
+		.facts = folio->facts ? &folio->facts[index] : NULL,
 		.swp = swp,
-		.pool = pool,
+		.pool = zswap_pool_current_get(zs),
+		.pinned = true,
 		.allow_raw = zswap_writeback_allowed(zs, folio->objcg),
 	};
 	struct zswap_entry *entry, *old;
 
+	if (!lk.pool)
+		return false;
 	entry = zswap_entry_cache_alloc(zs);
 	if (!entry) {
 		atomic_long_inc(&zs->stats.reject_kmemcache_fail);
-		return false;
+		goto put_pool;
 	}
 	if (!zswap_store_data(zs, folio, &lk, entry))
 		goto free_entry;
+	if (lk.pinned)
+		zswap_pool_put(lk.pool);
 	entry->swpentry = swp;
 	entry->objcg = folio->objcg;
 	entry->referenced = true;
@@ -873,11 +885,11 @@ static bool zswap_store_page(struct zswap *zs, struct zswap_folio *folio,
 		folio->shared = lk.hit;
 
 	zs->ops->charge(zs->env, entry->objcg, entry->charged);
-	atomic_long_inc(&zs->stats.stored_pages);
 	if (!entry->charged)
 		atomic_long_inc(&zs->stats.same_filled_pages);
 	else if (entry->content->kind == ZSWAP_CONTENT_RAW)
 		atomic_long_inc(&zs->stats.stored_incompressible_pages);
+	atomic_long_inc(&zs->stats.stored_pages);
 	zswap_lru_add(zs, entry);
 	zswap_update_total_pages(zs);
 	return true;
@@ -885,15 +897,17 @@ static bool zswap_store_page(struct zswap *zs, struct zswap_folio *folio,
 put_content:
 	if (entry->charged)
 		zswap_content_put(zs, entry->content);
+	zswap_entry_cache_free(zs, entry);
+	return false;
 free_entry:
 	zswap_entry_cache_free(zs, entry);
+put_pool:
+	zswap_pool_put(lk.pool);
 	return false;
 }
 
 static bool zswap_store_folio(struct zswap *zs, struct zswap_folio *folio)
 {
-	struct zswap_pool *pool;
-	bool ret = false;
 	unsigned int index;
 
 	if (folio->nr_pages > 1 && !zs->behaviour->large_folios)
@@ -905,18 +919,12 @@ static bool zswap_store_folio(struct zswap *zs, struct zswap_folio *folio)
 		return false;
 	if (zswap_check_limits(zs))
 		return false;
-	pool = zswap_pool_current_get(zs);
-	if (!pool)
-		return false;
 
 	for (index = 0; index < folio->nr_pages; index++)
-		if (!zswap_store_page(zs, folio, index, pool))
-			goto put_pool;
+		if (!zswap_store_page(zs, folio, index))
+			return false;
 	atomic_long_add(folio->nr_pages, &zs->stats.zswpout);
-	ret = true;
-put_pool:
-	zswap_pool_put(pool);
-	return ret;
+	return true;
 }
 
 static void zswap_invalidate_folio(struct zswap *zs,

@@ -26,6 +26,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
+#include <linux/rculist.h>
 #include <linux/refcount.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -100,13 +101,24 @@ const struct zswap_behaviour *zswap_behaviour_at(unsigned int i);
 bool zswap_word_in(const char *list, const char *word);
 
 /**
+ * struct zswap_facts - what a pool without bytes is told of a page
+ * @identity: equal exactly when all PAGE_SIZE bytes are
+ * @digest:   by the configured hash, uncut; not looked at where nothing is looked up
+ * @length:   what it compresses to; PAGE_SIZE + 1: does not fit; 0: one repeated word
+ */
+struct zswap_facts {
+	u64 identity;
+	struct zswap_digest digest;
+	unsigned int length;
+};
+
+/**
  * struct zswap_folio - the part of a folio that zswap sees; the caller holds its lock
  * @swap:     slot of the first page; the others follow, in the same swap device
  * @nr_pages: pages
  * @objcg:    whom a store is charged to
  * @data:     nr_pages * PAGE_SIZE bytes; NULL in a pool without bytes
- * @length:   without bytes: the compressed length of the page; PAGE_SIZE + 1 when it
- *            does not fit; 0: one repeated word
+ * @facts:    of each page, to be stored in a pool without bytes
  * @shared:   set by a store: its first page shares a content that was there before
  */
 struct zswap_folio {
@@ -114,7 +126,7 @@ struct zswap_folio {
 	unsigned int nr_pages;
 	struct obj_cgroup *objcg;
 	void *data;
-	unsigned int length;
+	const struct zswap_facts *facts;
 	bool shared;
 };
 
@@ -182,7 +194,8 @@ struct zswap_comp_ctx {
 
 /**
  * struct zswap_pool - a compressor and an allocator
- * @list: in zs->pools, the current pool first; under zs->pools_lock
+ * @list: in zs->pools, the current pool first; changed under zs->pools_lock, and
+ *        the first may be read under RCU
  * @ref:  1 while it is the current pool, and 1 for each content in it. The pool
  *        leaves the list and is destroyed when it reaches 0.
  * @nr_checked: scratch of zswap_check()
@@ -375,11 +388,9 @@ u64 zswap_total_pages(struct zswap *zs);
 /* Pages and zspage descriptors of all pools, retired ones included. */
 void zswap_pool_sizes(struct zswap *zs, u64 *pages, u64 *zspages);
 unsigned long zswap_compact(struct zswap *zs);
-/*
- * Length that @page compresses to in the current pool; PAGE_SIZE + 1 when it does not
- * fit, 0 when it would be kept as a word.
- */
-unsigned int zswap_compressed_length(struct zswap *zs, const void *page);
+/* The facts of @page as the current pool sees it, but for its identity; the digest with a policy that looks up. */
+void zswap_page_facts(struct zswap *zs, const void *page,
+		      struct zswap_facts *facts);
 /* The code behind the current compressor. */
 const char *zswap_codec_version(struct zswap *zs);
 

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * linux/rcupdate.h (custom): readers that share nothing, and a writer who waits.
+ * A reader holds the spinlock of its processor; synchronize_rcu() takes each of
+ * them in turn, after which everybody who was inside has left. Readers do not
+ * nest, which the kernel's may.
+ */
+#ifndef _COMPAT_LINUX_RCUPDATE_H
+#define _COMPAT_LINUX_RCUPDATE_H
+
+#include <linux/compiler.h>
+#include <linux/smp.h>
+#include <linux/spinlock.h>
+
+#define COMPAT_RCU_LOCKS 64
+
+struct compat_rcu_lock {
+	spinlock_t lock;
+} __attribute__((aligned(64)));
+
+extern struct compat_rcu_lock compat_rcu[COMPAT_RCU_LOCKS];
+
+static inline void rcu_read_lock(void)
+{
+	spin_lock(&compat_rcu[raw_smp_processor_id() % COMPAT_RCU_LOCKS].lock);
+}
+
+static inline void rcu_read_unlock(void)
+{
+	spin_unlock(&compat_rcu[raw_smp_processor_id() % COMPAT_RCU_LOCKS].lock);
+}
+
+static inline void synchronize_rcu(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < COMPAT_RCU_LOCKS; i++) {
+		spin_lock(&compat_rcu[i].lock);
+		spin_unlock(&compat_rcu[i].lock);
+	}
+}
+
+#endif /* _COMPAT_LINUX_RCUPDATE_H */
