@@ -136,17 +136,24 @@ int zdedup_store_folio(struct zdedup *zd, struct zdedup_slot slot,
 		       uint32_t memcg, const void *pages,
 		       unsigned int nr_pages, struct zdedup_result *result);
 
+enum zdedup_page_kind {
+	ZDEDUP_PAGE_DATA,
+	ZDEDUP_PAGE_SAME_FILLED,	/* one word repeated, not zero */
+	ZDEDUP_PAGE_ZERO,
+};
+
 /**
  * struct zdedup_facts - all that a model without bytes needs to know of a page
  * @identity: equal exactly when all 4096 bytes are; the caller's own numbering
  * @digest:   by the model's hash and key, low word first; not looked at without dedup
- * @length:   compressed, 1..4096; 4097: more than that; 0: a zero page, and with
- *            kernel 6.1 one of any repeated word
+ * @length:   compressed, 1..4096; 4097: more than that
+ * @kind:     what the swap layer, or zswap of 6.1, sees before it compresses
  */
 struct zdedup_facts {
 	uint64_t identity;
 	uint64_t digest[2];
 	unsigned int length;
+	enum zdedup_page_kind kind;
 };
 
 /*
@@ -159,7 +166,7 @@ int zdedup_store_facts(struct zdedup *zd, struct zdedup_slot slot,
 		       unsigned int nr_pages, struct zdedup_result *result);
 /*
  * Digests and compresses @page (4096 bytes) as a store would, and stores nothing:
- * sets ->length and, with a dedup policy, ->digest. They hold for every model of the same kernel,
+ * sets ->kind, ->length and, with a dedup policy, ->digest. They hold for every model of the same kernel,
  * compressor, hash and seed.
  */
 void zdedup_page_facts(struct zdedup *zd, const void *page,

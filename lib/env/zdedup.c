@@ -395,7 +395,7 @@ static bool folio_is_zero(struct zdedup *zd, const struct zswap_folio *folio)
 	if (!zd->zs.behaviour->zero_map)
 		return false;
 	for (i = 0; folio->facts && i < folio->nr_pages; i++)
-		if (folio->facts[i].length)
+		if (!folio->facts[i].same_filled || folio->facts[i].value)
 			return false;
 	if (folio->facts)
 		return true;
@@ -557,12 +557,14 @@ int zdedup_store_facts(struct zdedup *zd, struct zdedup_slot slot,
 	    nr_pages > ZDEDUP_FOLIO_PAGES_MAX)
 		return -EINVAL;
 	for (i = 0; i < nr_pages; i++) {
-		if (facts[i].length > PAGE_SIZE + 1)
+		if (!facts[i].length || facts[i].length > PAGE_SIZE + 1)
 			return -EINVAL;
 		copy[i].identity = facts[i].identity;
 		copy[i].digest.lo = facts[i].digest[0];
 		copy[i].digest.hi = facts[i].digest[1];
 		copy[i].length = facts[i].length;
+		copy[i].same_filled = facts[i].kind != ZDEDUP_PAGE_DATA;
+		copy[i].value = facts[i].kind == ZDEDUP_PAGE_SAME_FILLED;
 	}
 	return store(zd, slot, memcg, &folio, result);
 }
@@ -575,7 +577,9 @@ void zdedup_page_facts(struct zdedup *zd, const void *page,
 	zswap_page_facts(&zd->zs, page, &found);
 	facts->digest[0] = found.digest.lo;
 	facts->digest[1] = found.digest.hi;
-	facts->length = page_is_zero(page) ? 0 : found.length;
+	facts->length = found.length;
+	facts->kind = !found.same_filled ? ZDEDUP_PAGE_DATA :
+		      found.value ? ZDEDUP_PAGE_SAME_FILLED : ZDEDUP_PAGE_ZERO;
 }
 
 /*---------------------------------------------------- load and invalidate */

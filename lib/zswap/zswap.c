@@ -586,20 +586,15 @@ static int zswap_entry_read(struct zswap *zs, struct zswap_entry *entry,
 void zswap_page_facts(struct zswap *zs, const void *page,
 		      struct zswap_facts *facts)
 {
+	struct zswap_pool *pool = zswap_pool_current_get(zs);
 	struct zswap_comp_ctx *ctx;
-	struct zswap_pool *pool;
 	unsigned int dlen = 0;
-	unsigned long value;
 	int err;
 
 	if (READ_ONCE(zs->dedup.config.policy)->lookup(0))
 		zs->dedup.config.hash->digest(&zs->dedup.config.key, page,
 					      &facts->digest);
-	facts->length = 0;
-	if (zs->behaviour->same_filled &&
-	    zswap_is_page_same_filled(page, &value))
-		return;
-	pool = zswap_pool_current_get(zs);
+	facts->same_filled = zswap_is_page_same_filled(page, &facts->value);
 	ctx = zswap_ctx_get_cpu_lock(pool);
 	err = pool->comp->compress(ctx->ctx, page, ctx->buffer, &dlen);
 
@@ -825,7 +820,7 @@ static bool zswap_store_data(struct zswap *zs, struct zswap_folio *folio,
 	entry->value = 0;
 	entry->charged = 0;
 	if (zs->behaviour->same_filled &&
-	    (lk->facts ? !lk->facts->length :
+	    (lk->facts ? lk->facts->same_filled :
 			 zswap_is_page_same_filled(lk->page, &entry->value)))
 		return true;
 	entry->content = zswap_store_content(zs, folio, lk);

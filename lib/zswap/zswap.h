@@ -104,12 +104,15 @@ bool zswap_word_in(const char *list, const char *word);
  * struct zswap_facts - what a pool without bytes is told of a page
  * @identity: equal exactly when all PAGE_SIZE bytes are
  * @digest:   by the configured hash, uncut; not looked at where nothing is looked up
- * @length:   what it compresses to; PAGE_SIZE + 1: does not fit; 0: one repeated word
+ * @length:   what it compresses to; PAGE_SIZE + 1: does not fit
+ * @same_filled, @value: it is one repeated word
  */
 struct zswap_facts {
 	u64 identity;
 	struct zswap_digest digest;
 	unsigned int length;
+	bool same_filled;
+	unsigned long value;
 };
 
 /**
