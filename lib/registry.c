@@ -42,6 +42,9 @@ static const struct {
 	const char *summary;
 } zpools[] = {
 	{ &zpool_zsmalloc, "size classes over chains of pages, the kernel's" },
+	{ &zpool_xvmalloc, "zram's before 3.4, TLSF inside pages; takes no "
+			   "object over 4092 bytes, so no raw page" },
+	{ &zpool_kmalloc, "the kernel's general size classes (SLUB, one CPU)" },
 	{ &zpool_ideal, "no fragmentation: bytes rounded up to pages; in no "
 			"kernel" },
 };

@@ -422,13 +422,25 @@ static void contract_create_fails(void **state)
 	assert_int_equal(compat_nr_warnings(), 0);
 }
 
+/* The largest size that the pool takes. */
+static unsigned int largest_size(struct zpool *zp)
+{
+	unsigned int size = MAX_SIZE;
+	unsigned long handle;
+
+	while (zpool_malloc(zp, size, &handle))
+		assert_true(--size > 0);
+	zpool_free(zp, handle);
+	return size;
+}
+
 /* Fails each allocation of malloc in turn, in an empty and in a used pool. */
 static void contract_malloc_fails(void **state)
 {
-	static const unsigned int sizes[] = { 1, 100, 700, 3000, 3624, 4096 };
 	const struct subject *s = *state;
 	unsigned long before = compat_nr_allocated();
 	struct zpool zp = pool_create(s->ops, &s->config);
+	unsigned int sizes[] = { 1, 100, 700, 3000, 3624, largest_size(&zp) };
 	unsigned long handle[32 * ARRAY_SIZE(sizes)], held;
 	unsigned int nr = 0, nth, i;
 	uint64_t pages;
