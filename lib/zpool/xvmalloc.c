@@ -17,6 +17,8 @@
  *  - requests of 4089 to 4092 bytes, within the kernel's stated limit, get a page.
  *    There the search for them begins behind the last list, finds nothing even in
  *    a new page, and fails. zram asked for no more than 3072, so nobody noticed;
+ *  - headers and alignment are of 4 bytes. The last versions had 8 on 64-bit
+ *    machines;
  *  - a raw page of 4096 bytes has no room: -ENOSPC. zram gave such a page
  *    a page of its own, past the allocator.
  */

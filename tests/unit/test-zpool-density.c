@@ -306,6 +306,51 @@ static void xv_above_half(void **state)
 	pool_destroy(&zp);
 }
 
+/* splitmix64 */
+static uint64_t rng_next(uint64_t *state)
+{
+	uint64_t z = (*state += 0x9e3779b97f4a7c15ull);
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+	return z ^ (z >> 31);
+}
+
+/*
+ * The pages after each of 60,000 steps, in one word. The kernel's xvmalloc.c as it
+ * was when it was removed, built for 4-byte headers, gave this word.
+ */
+static void xv_pages_of_the_kernel(void **state)
+{
+	static unsigned long live[4000];
+	struct zpool zp = pool_create(&zpool_xvmalloc, &lengths);
+	uint64_t rng = 1, sum = 0, most = 0;
+	unsigned int step, nr = 0;
+
+	(void)state;
+	for (step = 0; step < 60000; step++) {
+		uint64_t r = rng_next(&rng);
+		unsigned int at = nr ? (r >> 8) % nr : 0;
+
+		if (nr && (nr == ARRAY_SIZE(live) ||
+			   r % 16 < (step / 8000 % 2 ? 10 : 5))) {
+			zpool_free(&zp, live[at]);
+			live[at] = live[--nr];
+		} else {
+			assert_int_equal(zpool_malloc(&zp,
+				1 + (r >> 8) % (r & 128 ? 4088 : 1200),
+				&live[nr++]), 0);
+		}
+		if (zpool_total_pages(&zp) > most)
+			most = zpool_total_pages(&zp);
+		sum = (sum ^ zpool_total_pages(&zp)) * 0x100000001b3ull;
+	}
+	assert_int_equal(most, 1370);
+	assert_int_equal(sum, 0xadbaacef08c28d17ull);
+	put_all(&zp, live, nr);
+	pool_destroy(&zp);
+}
+
 static void xv_check_sees_wrong_size(void **state)
 {
 	struct zpool zp = pool_create(&zpool_xvmalloc, &bytes);
@@ -480,6 +525,7 @@ int main(void)
 		cmocka_unit_test(xv_remainder_is_lost),
 		cmocka_unit_test(xv_page_released),
 		cmocka_unit_test(xv_above_half),
+		cmocka_unit_test(xv_pages_of_the_kernel),
 		cmocka_unit_test(xv_check_sees_wrong_size),
 		cmocka_unit_test(km_geometry),
 		cmocka_unit_test(km_partial_order),
