@@ -203,6 +203,20 @@ int zdedup_writeback(struct zdedup *zd, struct zdedup_slot slot);
 /* One pass of the kernel's shrink worker (shrink_worker), as after a refused store. */
 void zdedup_shrink(struct zdedup *zd);
 /*
+ * The dynamic shrinker (module parameter shrinker_enabled, off at first; kernels
+ * after 6.1). Nothing here knows when memory is short, so the caller stands for
+ * do_shrink_slab(): count says how many entries of the memcg may go, scan looks at
+ * up to @nr_to_scan of the oldest, writes back those whose second chance is used up,
+ * and returns how many that were. Both 0: disabled, forbidden by zswap.writeback,
+ * empty, or no such memcg. A count takes the device reads since the last one into
+ * account and forgets them; reads are the root's, as an empty slot knows no owner.
+ * Kernel: zswap_shrinker_count, zswap_shrinker_scan.
+ */
+void zdedup_set_shrinker_enabled(struct zdedup *zd, bool enabled);
+uint64_t zdedup_shrinker_count(struct zdedup *zd, uint32_t memcg);
+uint64_t zdedup_shrinker_scan(struct zdedup *zd, uint32_t memcg,
+			      uint64_t nr_to_scan);
+/*
  * The module's parameters while it runs. zdedup_set_compressor: -EINVAL and @why
  * for a bad word, -ENOMEM; contents stay in their own pool, and a compressor whose
  * retired pool still lives gets that pool back (zswap_compressor_param_set).

@@ -145,6 +145,13 @@ struct mem_cgroup *memcg_of(void *env, struct obj_cgroup *objcg)
  * Contents outlive the memcg that stored them. Under its id, the next memcg of
  * that id would share with a stranger.
  */
+void memcg_usage(void *env, struct mem_cgroup *memcg, u64 *bytes, u64 *entries)
+{
+	(void)env;
+	*bytes = atomic64_read(&memcg->bytes);
+	*entries = atomic64_read(&memcg->entries);
+}
+
 u32 memcg_id(void *env, struct mem_cgroup *memcg)
 {
 	return memcg->number;

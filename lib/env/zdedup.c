@@ -8,6 +8,7 @@
 
 #include <linux/bitops.h>
 #include <linux/errno.h>
+#include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -94,6 +95,7 @@ const struct zswap_env_ops zdedup_env_ops = {
 	.charge = memcg_charge,
 	.uncharge = memcg_uncharge,
 	.memcg = memcg_of,
+	.memcg_usage = memcg_usage,
 	.memcg_id = memcg_id,
 	.lru = memcg_lru,
 	.next_memcg = memcg_next,
@@ -612,6 +614,7 @@ static int load_locked(struct zdedup *zd, struct swap_device *dev,
 	err = swap_device_read(zd, dev, offset, folio->data);
 	if (err)
 		return -EIO;
+	zswap_folio_swapin(&zd->zs, memcg_find(zd, 0));
 	if (!zd->zs.behaviour->frontswap)
 		swap_slot_clear(zd, dev, offset);
 	return 0;
@@ -686,6 +689,29 @@ void zdedup_shrink(struct zdedup *zd)
 	mutex_lock(&zd->shrink_lock);
 	zswap_shrink_worker(&zd->zs);
 	mutex_unlock(&zd->shrink_lock);
+}
+
+void zdedup_set_shrinker_enabled(struct zdedup *zd, bool enabled)
+{
+	WRITE_ONCE(zd->zs.shrinker_enabled, enabled);
+}
+
+uint64_t zdedup_shrinker_count(struct zdedup *zd, uint32_t memcg)
+{
+	struct mem_cgroup *cg = memcg_find(zd, memcg);
+
+	return cg ? zswap_shrinker_count(&zd->zs, cg) : 0;
+}
+
+uint64_t zdedup_shrinker_scan(struct zdedup *zd, uint32_t memcg,
+			      uint64_t nr_to_scan)
+{
+	struct mem_cgroup *cg = memcg_find(zd, memcg);
+	unsigned long written = SHRINK_STOP;
+
+	if (cg)
+		written = zswap_shrinker_scan(&zd->zs, cg, nr_to_scan);
+	return written == SHRINK_STOP ? 0 : written;
 }
 
 int zdedup_set_compressor(struct zdedup *zd, const char *word, char *why)

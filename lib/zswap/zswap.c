@@ -9,6 +9,7 @@
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
+#include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -361,6 +362,11 @@ static void zswap_lru_del(struct zswap *zs, struct zswap_entry *entry)
 	spin_unlock(&zs->lru_lock);
 }
 
+void zswap_folio_swapin(struct zswap *zs, struct mem_cgroup *memcg)
+{
+	atomic_long_inc(&zs->ops->lru(zs->env, memcg)->nr_disk_swapins);
+}
+
 void zswap_lru_reparent(struct zswap_lru *from, struct zswap_lru *to)
 {
 	list_splice_tail_init(&from->list, &to->list);
@@ -690,6 +696,64 @@ static bool shrink_memcg_cb(struct zswap *zs, struct zswap_lru *lru,
 	}
 	spin_unlock(&zs->lru_lock);
 	return entry;
+}
+
+/*
+ * The pages that had to be read from the device lately are what too eager a
+ * shrinker costs: as many entries are spared, once. What is left counts by how
+ * well it compresses, as that is how much memory writing it back would free.
+ */
+unsigned long zswap_shrinker_count(struct zswap *zs, struct mem_cgroup *memcg)
+{
+	struct zswap_lru *lru = zs->ops->lru(zs->env, memcg);
+	long nr_freeable, swapins, left;
+	u64 bytes, nr_stored;
+
+	if (!READ_ONCE(zs->shrinker_enabled) || !zs->behaviour->own_lru ||
+	    !zs->ops->writeback_enabled(zs->env, memcg))
+		return 0;
+	zs->ops->memcg_usage(zs->env, memcg, &bytes, &nr_stored);
+	spin_lock(&zs->lru_lock);
+	nr_freeable = lru->nr_items;
+	spin_unlock(&zs->lru_lock);
+	if (!nr_stored || !nr_freeable)
+		return 0;
+	swapins = atomic_long_read(&lru->nr_disk_swapins);
+	do {
+		left = swapins > nr_freeable ? swapins - nr_freeable : 0;
+	} while (!atomic_long_try_cmpxchg(&lru->nr_disk_swapins, &swapins,
+					  left));
+	nr_freeable -= swapins - left;
+	return mult_frac((u64)nr_freeable, bytes / PAGE_SIZE, nr_stored);
+}
+
+unsigned long zswap_shrinker_scan(struct zswap *zs, struct mem_cgroup *memcg,
+				  unsigned long nr_to_scan)
+{
+	struct zswap_lru *lru = zs->ops->lru(zs->env, memcg);
+	struct zswap_entry *victim;
+	unsigned long written = 0;
+	swp_entry_t swp;
+	int err;
+
+	if (!READ_ONCE(zs->shrinker_enabled) || !zs->behaviour->own_lru ||
+	    !zs->ops->writeback_enabled(zs->env, memcg))
+		return SHRINK_STOP;
+	while (nr_to_scan-- && shrink_memcg_cb(zs, lru, &victim, &swp)) {
+		if (!victim)
+			continue;
+		err = zswap_writeback_entry(zs, victim, swp);
+		if (err) {
+			atomic_long_inc(&zs->stats.reject_reclaim_fail);
+			/* Somebody reads it back: the memory is wanted here. */
+			if (err == -EEXIST)
+				return SHRINK_STOP;
+			continue;
+		}
+		atomic_long_inc(&zs->stats.written_back_pages);
+		written++;
+	}
+	return written ? written : SHRINK_STOP;
 }
 
 /* 0: something was written. -ENOENT: there is nothing to try. -EAGAIN: not this time. */

@@ -135,11 +135,16 @@ struct zswap_folio {
 
 /**
  * struct zswap_lru - one memcg's list of entries (list_lru_one); oldest at the head
- * Both fields under zs->lru_lock. Invariant L1: nr_items is the length of the list.
+ * @list, @nr_items:  under zs->lru_lock
+ * @nr_disk_swapins: pages of the memcg read from the device since the dynamic shrinker
+ *                   last took them into account (zswap_lruvec_state)
+ *
+ * Invariant L1: nr_items is the length of the list.
  */
 struct zswap_lru {
 	struct list_head list;
 	unsigned long nr_items;
+	atomic_long_t nr_disk_swapins;
 };
 
 enum zswap_stage {
@@ -159,6 +164,7 @@ enum zswap_stage {
  * @writeback_enabled: mem_cgroup_zswap_writeback_enabled() of the whole chain
  * @charge, @uncharge: obj_cgroup_charge_zswap() and its reverse; must not fail
  * @memcg:             the memcg that the objcg stands for now (changes when one dies, under zs->lru_lock)
+ * @memcg_usage:       MEMCG_ZSWAP_B and MEMCG_ZSWAPPED of a memcg and those below it
  * @memcg_id:          the number by which policies know that memcg
  * @lru:               the LRU of a memcg
  * @next_memcg:        mem_cgroup_iter(): the online memcg after @prev in pre-order, NULL at the end of a pass; @prev NULL starts
@@ -176,6 +182,8 @@ struct zswap_env_ops {
 	void (*charge)(void *env, struct obj_cgroup *objcg, size_t size);
 	void (*uncharge)(void *env, struct obj_cgroup *objcg, size_t size);
 	struct mem_cgroup *(*memcg)(void *env, struct obj_cgroup *objcg);
+	void (*memcg_usage)(void *env, struct mem_cgroup *memcg, u64 *bytes,
+			    u64 *entries);
 	u32 (*memcg_id)(void *env, struct mem_cgroup *memcg);
 	struct zswap_lru *(*lru)(void *env, struct mem_cgroup *memcg);
 	struct mem_cgroup *(*next_memcg)(void *env, struct mem_cgroup *prev);
@@ -321,6 +329,7 @@ struct zswap {
 	unsigned int max_pool_percent;
 	unsigned int accept_threshold_percent;
 	unsigned long totalram_pages;	/* 0: no limit */
+	bool shrinker_enabled;
 
 	/* the pool limit was reached; stores wait until below the threshold */
 	bool reached_full;
@@ -376,6 +385,16 @@ void zswap_swapoff(struct zswap *zs, int type);
 int zswap_writeback(struct zswap *zs, swp_entry_t swp);
 /* The work item that a refused store queues. */
 void zswap_shrink_worker(struct zswap *zs);
+/*
+ * The dynamic shrinker: how many entries memory pressure on @memcg may write back
+ * now, and up to @nr_to_scan of them looked at. zswap_shrinker_scan() returns those
+ * written, or SHRINK_STOP: none, or the slots are being read back already.
+ */
+unsigned long zswap_shrinker_count(struct zswap *zs, struct mem_cgroup *memcg);
+unsigned long zswap_shrinker_scan(struct zswap *zs, struct mem_cgroup *memcg,
+				  unsigned long nr_to_scan);
+/* A page of @memcg was read from the device (zswap_folio_swapin). */
+void zswap_folio_swapin(struct zswap *zs, struct mem_cgroup *memcg);
 /* The work items that allocators queued: see work in struct zpool_ops. */
 void zswap_zpool_work(struct zswap *zs);
 /* Moves all entries of the LRU @from to the tail of @to; the caller holds zs->lru_lock. */

@@ -293,6 +293,87 @@ static void a_full_memcg_is_not_reclaimed_in_6_1(void **unused)
 	}
 }
 
+/* Entries less the device's reads, by the share of memory that each would free. */
+static void shrinker_counts_by_the_formula(void **unused)
+{
+	static const char *const kernel[] = { "7.2", "6.12" };
+	uint64_t bytes, i;
+	unsigned int k;
+	uint8_t page[PAGE];
+
+	(void)unused;
+	for (k = 0; k < 2; k++) {
+		struct zdedup *zd = model_of(kernel[k]);
+
+		for (i = 0; i < 40; i++)
+			put(zd, i, text(i));
+		assert_int_equal(zdedup_shrinker_count(zd, 0), 0);
+		zdedup_set_shrinker_enabled(zd, true);
+		bytes = model_memcg(zd, 0).zswap_bytes / PAGE;
+		assert_int_equal(zdedup_shrinker_count(zd, 0), 40 * bytes / 40);
+		for (i = 0; i < 10; i++)
+			assert_int_equal(zdedup_writeback(zd, at(0, i)), 0);
+		for (i = 0; i < 10; i++)
+			assert_int_equal(zdedup_load(zd, at(0, i), page, NULL),
+					 0);
+		bytes = model_memcg(zd, 0).zswap_bytes / PAGE;
+		assert_int_equal(zdedup_shrinker_count(zd, 0), 20 * bytes / 30);
+		/* that used the reads up */
+		assert_int_equal(zdedup_shrinker_count(zd, 0), 30 * bytes / 30);
+		model_end(zd);
+	}
+}
+
+/* More reads than entries: all entries are spared, and the rest of the reads is kept. */
+static void shrinker_keeps_what_it_cannot_subtract(void **unused)
+{
+	struct zdedup *zd = model_of("7.2");
+	uint8_t page[PAGE];
+	uint64_t i, pages;
+
+	(void)unused;
+	zdedup_set_shrinker_enabled(zd, true);
+	for (i = 0; i < 20; i++)
+		put(zd, i, text(36));
+	for (i = 0; i < 15; i++) {
+		assert_int_equal(zdedup_writeback(zd, at(0, i)), 0);
+		assert_int_equal(zdedup_load(zd, at(0, i), page, NULL), 0);
+	}
+	assert_int_equal(zdedup_shrinker_count(zd, 0), 0);
+	for (i = 0; i < 15; i++)
+		put(zd, i, text(36));
+	/* 20 entries less the 10 reads that were left of 15 */
+	pages = model_memcg(zd, 0).zswap_bytes / PAGE;
+	assert_int_equal(zdedup_shrinker_count(zd, 0), 10 * pages / 20);
+	model_end(zd);
+}
+
+static void shrinker_scans_by_second_chance(void **unused)
+{
+	struct zdedup *zd = model_of("7.2");
+	uint64_t i;
+
+	(void)unused;
+	for (i = 0; i < 10; i++)
+		put(zd, i, text(i));
+	assert_int_equal(zdedup_shrinker_scan(zd, 0, 10), 0);
+	zdedup_set_shrinker_enabled(zd, true);
+	/* the first round takes the second chances */
+	assert_int_equal(zdedup_shrinker_scan(zd, 0, 10), 0);
+	assert_int_equal(zdedup_shrinker_scan(zd, 0, 4), 4);
+	for (i = 0; i < 10; i++)
+		assert_int_equal(where_is(zd, i),
+				 i < 4 ? ZDEDUP_DEVICE : ZDEDUP_POOL);
+	assert_int_equal(model_stats(zd).written_back_pages, 4);
+	assert_int_equal(zdedup_memcg_add(zd, 1, 0), 0);
+	assert_int_equal(zdedup_memcg_set_writeback(zd, 1, false), 0);
+	put_at(zd, at(0, 20), 1, text(20));
+	assert_int_equal(zdedup_shrinker_count(zd, 1), 0);
+	assert_int_equal(zdedup_shrinker_scan(zd, 1, 10), 0);
+	assert_int_equal(zdedup_shrinker_scan(zd, 77, 10), 0);
+	model_end(zd);
+}
+
 static void kernels_have_their_allocators(void **unused)
 {
 	(void)unused;
@@ -320,6 +401,9 @@ int main(void)
 		cmocka_unit_test(zsmalloc_of_6_1_cannot_write_back),
 		cmocka_unit_test(hysteresis_of_6_1_is_silent),
 		cmocka_unit_test(a_full_memcg_is_not_reclaimed_in_6_1),
+		cmocka_unit_test(shrinker_counts_by_the_formula),
+		cmocka_unit_test(shrinker_keeps_what_it_cannot_subtract),
+		cmocka_unit_test(shrinker_scans_by_second_chance),
 		cmocka_unit_test(kernels_have_their_allocators),
 	};
 
