@@ -29,9 +29,14 @@ static const struct {
 	const struct zcomp_ops *ops;
 	const char *summary;
 } compressors[] = {
-	{ &zcomp_lz4, "LZ4; liblz4's encoder stands in for the kernel's: "
-		      "on about 3 % of pages sizes differ by 1-5 bytes" },
-	{ &zcomp_liblz4, "LZ4 as liblz4 makes it, acceleration 1" },
+	{ &zcomp_lz4, "LZ4, byte for byte the kernel's (6.1 to 7.2)" },
+	{ &zcomp_liblz4, "LZ4 as liblz4 makes it: on about 3 % of pages 1-5 "
+			 "bytes less than the kernel's" },
+	{ &zcomp_lzo, "LZO1X-1, byte for byte the kernel's (6.1 to 7.2)" },
+	{ &zcomp_lzo_rle, "LZO1X-1 with runs of zeros, byte for byte the "
+			  "kernel's (6.1 to 7.2)" },
+	{ &zcomp_liblzo2, "LZO1X-1 as liblzo2 makes it: most pages differ "
+			  "from the kernel's" },
 	{ &zcomp_zstd, "zstd with the kernel's parameters; level=1..22, 3 is "
 		       "the kernel's" },
 	{ &zcomp_none, "copies: every page counts as incompressible" },
