@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 #include <lz4.h>
+#include <lzo/lzo1x.h>
 #define ZSTD_STATIC_LINKING_ONLY
 #include <zstd.h>
 
@@ -400,34 +401,71 @@ static void test_corruption(void **state)
 	on_each(survives_corruption);
 }
 
+/* Bytes that no encoder made, biased to low values as codes of instructions are. */
+static void survives_noise(struct member *m)
+{
+	unsigned char noise[PAGE];
+
+	rng_state = 5;
+	for (unsigned int i = 0; i < NR_CORRUPTIONS; i++) {
+		unsigned int len = 1 + rng() % (i % 4 ? 40 : PAGE);
+		unsigned char mask = rng() % 3 ? 0xff : 0x1f;
+		int err;
+
+		fill_random(noise, len);
+		for (unsigned int k = 0; k < len; k++)
+			noise[k] &= mask;
+		err = decompress_at_edge(m, noise, len);
+		assert_true(err == 0 || err == -EINVAL);
+	}
+}
+
+static void test_noise(void **state)
+{
+	(void)state;
+	on_each(survives_noise);
+}
+
 /* Good data of another length than a page: one byte less, one more, a bomb. */
 static void test_other_lengths(void **state)
 {
+	static const char *const lzos[] = { "lzo", "lzo-rle", "liblzo2" };
 	static const unsigned int lengths[] = { 1, PAGE - 1, PAGE + 1, 1 << 18 };
-	static char in[1 << 18], out[1 << 18];
-	struct member lz4, zstd, none;
+	static unsigned char in[1 << 18], out[1 << 18];
+	static unsigned char work[LZO1X_1_MEM_COMPRESS];
+	struct member m;
 
 	(void)state;
-	open_member(&lz4, "lz4");
-	open_member(&zstd, "zstd");
-	open_member(&none, "none");
 	for (unsigned int i = 0; i < 4; i++) {
-		int len = LZ4_compress_default(in, out, lengths[i],
-					       sizeof(out));
+		lzo_uint lzo_len;
+		int len = LZ4_compress_default((char *)in, (char *)out,
+					       lengths[i], sizeof(out));
 
 		assert_in_range(len, 1, PAGE);
-		assert_int_equal(decompress_at_edge(&lz4, out, len), -EINVAL);
+		open_member(&m, "lz4");
+		assert_int_equal(decompress_at_edge(&m, out, len), -EINVAL);
+		close_member(&m);
 		len = ZSTD_compress(out, sizeof(out), in, lengths[i], 3);
 		assert_in_range(len, 1, PAGE);
-		assert_int_equal(decompress_at_edge(&zstd, out, len), -EINVAL);
+		open_member(&m, "zstd");
+		assert_int_equal(decompress_at_edge(&m, out, len), -EINVAL);
+		close_member(&m);
+		assert_int_equal(lzo1x_1_compress(in, lengths[i], out, &lzo_len,
+						  work), LZO_E_OK);
+		assert_in_range(lzo_len, 1, PAGE);
+		for (unsigned int k = 0; k < 3; k++) {
+			open_member(&m, lzos[k]);
+			assert_int_equal(decompress_at_edge(&m, out, lzo_len),
+					 -EINVAL);
+			close_member(&m);
+		}
 	}
-	assert_int_equal(none.ops->decompress(none.ctx, in, PAGE + 1, dst),
-			 -EINVAL);
-	assert_int_equal(lz4.ops->decompress(lz4.ctx, in, UINT32_MAX, dst),
-			 -EINVAL);
-	close_member(&lz4);
-	close_member(&zstd);
-	close_member(&none);
+	open_member(&m, "none");
+	assert_int_equal(m.ops->decompress(m.ctx, in, PAGE + 1, dst), -EINVAL);
+	close_member(&m);
+	open_member(&m, "lz4");
+	assert_int_equal(m.ops->decompress(m.ctx, in, UINT32_MAX, dst), -EINVAL);
+	close_member(&m);
 }
 
 static void test_no_memory(void **state)
@@ -485,31 +523,383 @@ static void test_zstd_frame(void **state)
 	close_member(&m);
 }
 
-/* Both words are liblz4's encoder at acceleration 1. */
+/*------------------------------------------- the kernel's lz4, lzo, lzo-rle */
+
+/* liblz4 is what it says; lz4 is never shorter, and longer by a match at the end. */
 static void test_lz4_bytes(void **state)
 {
+	unsigned char page[PAGE], plain[PAGE];
+	struct member kernel, lib;
+	unsigned int dlen, longer = 0;
+
+	(void)state;
+	open_member(&kernel, "lz4");
+	open_member(&lib, "liblz4");
+	for (uint64_t seed = 0; seed < 300; seed++) {
+		int len;
+
+		fill(page, seed % RANDOM, seed);
+		len = LZ4_compress_fast((char *)page, (char *)plain, PAGE, PAGE,
+					1);
+		assert_int_equal(lib.ops->compress(lib.ctx, page, dst, &dlen),
+				 0);
+		assert_int_equal(dlen, len);
+		assert_memory_equal(dst, plain, len);
+		assert_int_equal(kernel.ops->compress(kernel.ctx, page, dst,
+						      &dlen), 0);
+		assert_in_range(dlen, len, len + 5);
+		longer += dlen != (unsigned int)len;
+	}
+	assert_in_range(longer, 1, 30);
+	close_member(&kernel);
+	close_member(&lib);
+}
+
+/*
+ * What no library makes: the bytes of pages made here, as the encoders gave them
+ * when they had passed all of test-golden.
+ */
+static const struct known {
+	const char *name;
+	enum content content;
+	unsigned int bytes;	/* of 40 pages */
+	uint64_t digest;
+} known[] = {
+	{ "lz4", ZERO, 1040, 0x64ede6334041e235u },
+	{ "lz4", TEXT, 82265, 0x45dd2f4439f94c7fu },
+	{ "lz4", HALF_RANDOM, 72614, 0x0877e45b69b5e6c4u },
+	{ "lz4", CODE, 129685, 0x88bfb28bdac6884eu },
+	{ "lzo", ZERO, 1760, 0xb7368f5661ca1165u },
+	{ "lzo", TEXT, 61610, 0xe116698bbed6a29eu },
+	{ "lzo", HALF_RANDOM, 74221, 0xaab7c01e8e78dc3cu },
+	{ "lzo", CODE, 129037, 0x21a99e1bd227a466u },
+	{ "lzo-rle", ZERO, 1640, 0x7c5f36631d1ba14du },
+	{ "lzo-rle", TEXT, 61134, 0xa85f170917cca854u },
+	{ "lzo-rle", HALF_RANDOM, 73784, 0xff371d8f5529c281u },
+	{ "lzo-rle", CODE, 128574, 0xeecfbb20b1cbd288u },
+};
+
+static void test_known_bytes(void **state)
+{
 	unsigned char page[PAGE];
-	struct member m[2];
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		const struct known *k = &known[i];
+		/* FNV-1a, 64 bits */
+		uint64_t digest = 0xcbf29ce484222325u;
+		unsigned int bytes = 0, dlen;
+		struct member m;
+
+		open_member(&m, k->name);
+		for (uint64_t seed = 0; seed < 40; seed++) {
+			fill(page, k->content, seed);
+			/* zero bytes in runs of all lengths */
+			for (unsigned int at = seed; at < PAGE - 60; at += 200)
+				memset(page + at, 0, at % 60);
+			assert_int_equal(m.ops->compress(m.ctx, page, dst,
+							 &dlen), 0);
+			for (unsigned int n = 0; n < dlen; n++)
+				digest = (digest ^ dst[n]) * 0x100000001b3u;
+			bytes += dlen;
+		}
+		close_member(&m);
+		if (bytes != k->bytes || digest != k->digest)
+			fail_msg("%s, content %u: %u bytes, digest 0x%016llx",
+				 k->name, k->content, bytes,
+				 (unsigned long long)digest);
+	}
+}
+
+/*
+ * A page whose only match but zeros stands @from_end bytes before its end and has
+ * @len bytes: zero bytes, 48 random ones, and in them a repetition of those from
+ * the tenth on. So close behind a match, each position is tried.
+ */
+static void fill_late_match(unsigned char *p, unsigned int from_end,
+			    unsigned int len)
+{
+	unsigned int start = PAGE - 48;
+
+	rng_state = 11;
+	memset(p, 0, PAGE);
+	fill_random(p + start, 48);
+	memcpy(p + PAGE - from_end, p + start + 10, len);
+	/* and no byte more at either side */
+	p[PAGE - from_end - 1] = ~p[start + 9];
+	p[PAGE - from_end + len] = ~p[start + 10 + len];
+}
+
+/* Where the search ends, and with it the last match that is found. */
+static void test_search_end(void **state)
+{
+	static const struct {
+		const char *name;
+		unsigned int from_end;
+		unsigned int len;
+		unsigned int size;
+	} row[] = {
+		{ "liblz4", 13, 8, 65 },
+		{ "liblz4", 12, 7, 66 },
+		{ "lz4", 13, 8, 65 },
+		{ "lz4", 12, 7, 70 },
+		{ "lzo", 21, 8, 73 },
+		{ "lzo", 20, 8, 78 },
+		{ "lzo-rle", 21, 8, 64 },
+		{ "lzo-rle", 20, 8, 69 },
+	};
+	unsigned char page[PAGE];
+	struct member m;
 	unsigned int dlen;
 
 	(void)state;
-	open_member(&m[0], "lz4");
-	open_member(&m[1], "liblz4");
+	for (unsigned int i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		fill_late_match(page, row[i].from_end, row[i].len);
+		open_member(&m, row[i].name);
+		assert_int_equal(round_trip(&m, page, &dlen), 0);
+		if (dlen != row[i].size)
+			fail_msg("%s: a match of %u bytes at -%u: %u bytes",
+				 row[i].name, row[i].len, row[i].from_end, dlen);
+		close_member(&m);
+	}
+}
+
+/* 32 random bytes, @len more that repeat them, and random ones. */
+static void fill_early_match(unsigned char *p, unsigned int len)
+{
+	rng_state = 7;
+	fill_random(p, PAGE);
+	for (unsigned int i = 32; i < 32 + len; i++)
+		p[i] = p[i - 32];
+	p[32 + len] = ~p[len];
+}
+
+/* The sizes of such a page, counted by the formats' rules; @len is at most 33. */
+static unsigned int early_match_lz4(unsigned int len)
+{
+	unsigned int last = PAGE - 32 - len;
+
+	return 1 + 1 + 32 + 2 + (len >= 19) + 1 + (last - 15) / 255 + 1 + last;
+}
+
+static unsigned int early_match_lzo(unsigned int len)
+{
+	unsigned int last = PAGE - 32 - len;
+
+	return 2 + 32 + (len <= 8 ? 2 : 3) + 2 + (last - 19) / 255 + last + 3;
+}
+
+/* Exactly 4096 bytes are a success, one more is none; dst's guards stand by. */
+static void test_full_page(void **state)
+{
+	static const struct {
+		const char *name;
+		unsigned int (*size)(unsigned int len);
+		unsigned int header;
+	} row[] = {
+		{ "lz4", early_match_lz4, 0 },
+		{ "lzo", early_match_lzo, 0 },
+		{ "lzo-rle", early_match_lzo, 2 },
+	};
+	unsigned char page[PAGE];
+	unsigned int dlen;
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		unsigned int refused = 0, full = 0, less = 0;
+		struct member m;
+
+		open_member(&m, row[i].name);
+		for (unsigned int len = 9; len <= 33; len++) {
+			unsigned int size = row[i].size(len) + row[i].header;
+			int err;
+
+			fill_early_match(page, len);
+			err = round_trip(&m, page, &dlen);
+			assert_int_equal(err, size > PAGE ? -EINVAL : 0);
+			if (!err)
+				assert_int_equal(dlen, size);
+			refused += size > PAGE;
+			full += size == PAGE;
+			less += size < PAGE;
+		}
+		assert_true(refused && full && less);
+		close_member(&m);
+	}
+}
+
+/*
+ * Matches as short and as far away as they can be: in the second half each one
+ * with its 19 literals takes a byte more in lzo than it stands for, so that the
+ * room may give out at any instruction of the last groups.
+ */
+static void fill_expanding(unsigned char *p, unsigned int seed)
+{
+	unsigned int at = 18, half = 2200 + seed % 128;
+
+	rng_state = seed;
+	fill_random(p, PAGE);
+	/* 18 literals take a byte less, which makes up for what follows */
+	for (; at < half; at += 4 + (rng() % 8 < seed % 9 ? 18 : 19))
+		memcpy(p + at, p + at - 12, 4);
+	for (; at < PAGE - 24; at += 4 + (at < 3900 ? 19 : 1 + rng() % 20))
+		memcpy(p + at, p + rng() % (at - 2060), 4);
+}
+
+static void test_room(void **state)
+{
+	static const char *const names[] = { "lz4", "lzo", "lzo-rle" };
+	unsigned char page[PAGE];
+	unsigned int dlen;
+
+	(void)state;
+	for (unsigned int i = 0; i < 3; i++) {
+		unsigned int refused = 0, kept = 0;
+		struct member m;
+
+		open_member(&m, names[i]);
+		for (unsigned int seed = 0; seed < 4000; seed++) {
+			fill_expanding(page, seed);
+			if (round_trip(&m, page, &dlen))
+				refused++;
+			else
+				kept++;
+		}
+		assert_true(refused > 100 && kept > 100);
+		close_member(&m);
+	}
+}
+
+static bool lzo2_decodes(const unsigned char *data, unsigned int slen,
+			 unsigned char *page)
+{
+	lzo_uint len = PAGE;
+
+	return lzo1x_decompress_safe(data, slen, page, &len, NULL) ==
+	       LZO_E_OK && len == PAGE;
+}
+
+/* Our streams are the format that others read, and theirs we read. */
+static void test_other_decoders(void **state)
+{
+	static unsigned char work[LZO1X_999_MEM_COMPRESS];
+	unsigned char page[PAGE], plain[PAGE], packed[2 * PAGE];
+	struct member lz4, lzo, rle;
+	unsigned int dlen, nr_lzo = 0;
+
+	(void)state;
+	open_member(&lz4, "lz4");
+	open_member(&lzo, "lzo");
+	open_member(&rle, "lzo-rle");
 	for (uint64_t seed = 0; seed < 300; seed++) {
-		int plain;
+		lzo_uint len;
 
 		fill(page, seed % RANDOM, seed);
-		plain = LZ4_compress_fast((char *)page, (char *)src, PAGE, PAGE,
-					  1);
-		for (unsigned int i = 0; i < 2; i++) {
-			assert_int_equal(m[i].ops->compress(m[i].ctx, page, dst,
-							    &dlen), 0);
-			assert_int_equal(dlen, plain);
-			assert_memory_equal(dst, src, plain);
+		assert_int_equal(lz4.ops->compress(lz4.ctx, page, packed,
+						   &dlen), 0);
+		assert_int_equal(LZ4_decompress_safe((char *)packed,
+						     (char *)plain, dlen,
+						     PAGE), PAGE);
+		assert_memory_equal(plain, page, PAGE);
+		/* some of the pages of code are too much for lzo */
+		if (!lzo.ops->compress(lzo.ctx, page, packed, &dlen)) {
+			assert_true(lzo2_decodes(packed, dlen, plain));
+			assert_memory_equal(plain, page, PAGE);
+			/* the second format's decoder reads the first */
+			assert_int_equal(decompress_at_edge(&rle, packed, dlen),
+					 0);
+			assert_memory_equal(dst, page, PAGE);
+			nr_lzo++;
+		}
+		/* an encoder that knows every instruction */
+		assert_int_equal(lzo1x_999_compress(page, PAGE, packed, &len,
+						    work), LZO_E_OK);
+		assert_int_equal(decompress_at_edge(&lzo, packed, len), 0);
+		assert_memory_equal(dst, page, PAGE);
+	}
+	assert_in_range(nr_lzo, 280, 300);
+	close_member(&lz4);
+	close_member(&lzo);
+	close_member(&rle);
+}
+
+/* On damaged streams, ours says what liblzo2 says, but for headers and odd ends. */
+static void test_lzo_agrees(void **state)
+{
+	static unsigned char work[LZO1X_999_MEM_COMPRESS];
+	unsigned char page[PAGE], plain[PAGE], packed[2 * PAGE], bad[2 * PAGE];
+	unsigned int good = 0, refused = 0;
+	struct member lzo;
+	lzo_uint dlen = 0;
+
+	(void)state;
+	open_member(&lzo, "lzo");
+	for (unsigned int i = 0; i < NR_CORRUPTIONS; i++) {
+		unsigned int len;
+		bool theirs;
+		int ours;
+
+		if (i % 50 == 0) {
+			fill(page, i / 50 % RANDOM, i);
+			assert_int_equal(lzo1x_999_compress(page, PAGE, packed,
+							    &dlen, work),
+					 LZO_E_OK);
+			assert_in_range(dlen, 1, PAGE);
+		}
+		len = dlen;
+		memcpy(bad, packed, len);
+		corrupt(bad, &len);
+		if (bad[0] == 17)
+			continue;
+		theirs = lzo2_decodes(bad, len, plain);
+		ours = decompress_at_edge(&lzo, bad, len);
+		if (!theirs) {
+			assert_int_equal(ours, -EINVAL);
+			refused++;
+		} else if (ours) {
+			/* an end of another length is none for the kernel */
+			assert_true(len >= 3 && bad[len - 3] != 17);
+		} else {
+			assert_memory_equal(dst, plain, PAGE);
+			good++;
 		}
 	}
-	close_member(&m[0]);
-	close_member(&m[1]);
+	assert_true(good > NR_CORRUPTIONS / 10);
+	assert_true(refused > NR_CORRUPTIONS / 10);
+	close_member(&lzo);
+}
+
+/* The header, and the instruction for a run of zero bytes, laid out by hand. */
+static void test_lzo_rle_format(void **state)
+{
+	/* 5 zero bytes, a run of 2051, one of 2020, 20 zero bytes, the end */
+	static const unsigned char zero[] = {
+		0x11, 0x01, 0x02, 0x00, 0x00, 0x00, 0x00, 0x00, 0x1f, 0xfc,
+		0xff, 0xff, 0x18, 0xfc, 0xff, 0xfc, 0x00, 0x02, 0x00, 0x00,
+		0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+		0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x11, 0x00,
+		0x00
+	};
+	unsigned char page[PAGE], bad[sizeof(zero)];
+	struct member m;
+	unsigned int dlen;
+
+	(void)state;
+	open_member(&m, "lzo-rle");
+	memset(page, 0, PAGE);
+	assert_int_equal(m.ops->compress(m.ctx, page, dst, &dlen), 0);
+	assert_int_equal(dlen, sizeof(zero));
+	assert_memory_equal(dst, zero, sizeof(zero));
+	assert_int_equal(decompress_at_edge(&m, zero, sizeof(zero)), 0);
+	assert_memory_equal(dst, page, PAGE);
+	/* in the first format, and in one that nobody knows, it is nothing */
+	for (unsigned int version = 0; version < 256; version++) {
+		memcpy(bad, zero, sizeof(zero));
+		bad[1] = version;
+		assert_int_equal(decompress_at_edge(&m, bad, sizeof(bad)),
+				 version == 1 ? 0 : -EINVAL);
+	}
+	close_member(&m);
 }
 
 static void test_versions(void **state)
@@ -518,8 +908,13 @@ static void test_versions(void **state)
 	char version[64];
 
 	(void)state;
+	assert_string_equal(zcomp_lz4.version(&params), "kernel lz4 (zdedup)");
+	assert_string_equal(zcomp_lzo.version(&params), "kernel lzo (zdedup)");
+	assert_string_equal(zcomp_lzo_rle.version(&params),
+			    "kernel lzo-rle (zdedup)");
+	snprintf(version, sizeof(version), "liblzo2 %s", lzo_version_string());
+	assert_string_equal(zcomp_liblzo2.version(&params), version);
 	snprintf(version, sizeof(version), "liblz4 %s", LZ4_versionString());
-	assert_string_equal(zcomp_lz4.version(&params), version);
 	assert_string_equal(zcomp_liblz4.version(&params), version);
 	snprintf(version, sizeof(version), "libzstd %s", ZSTD_versionString());
 	assert_string_equal(zcomp_zstd.version(&params), version);
@@ -534,10 +929,18 @@ int main(void)
 		cmocka_unit_test(test_deterministic),
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_corruption),
+		cmocka_unit_test(test_noise),
 		cmocka_unit_test(test_other_lengths),
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_zstd_frame),
 		cmocka_unit_test(test_lz4_bytes),
+		cmocka_unit_test(test_known_bytes),
+		cmocka_unit_test(test_search_end),
+		cmocka_unit_test(test_full_page),
+		cmocka_unit_test(test_room),
+		cmocka_unit_test(test_other_decoders),
+		cmocka_unit_test(test_lzo_agrees),
+		cmocka_unit_test(test_lzo_rle_format),
 		cmocka_unit_test(test_versions),
 	};
 
