@@ -37,8 +37,11 @@ static const struct {
 			  "kernel's (6.1 to 7.2)" },
 	{ &zcomp_liblzo2, "LZO1X-1 as liblzo2 makes it: most pages differ "
 			  "from the kernel's" },
+	{ &zcomp_lz4hc, "LZ4 by liblz4's HC encoder; level=3..12, 9 is nearest "
+			"to the kernel's" },
 	{ &zcomp_zstd, "zstd with the kernel's parameters; level=1..22, 3 is "
-		       "the kernel's" },
+		       "the kernel's; lib=PATH: by that libzstd" },
+	{ &zcomp_deflate, "deflate with the kernel's parameters" },
 	{ &zcomp_none, "copies: every page counts as incompressible" },
 };
 
@@ -232,20 +235,33 @@ refuse_word(const struct request *r, const char *format, ...)
 		      registry_kind_name(r->kind), r->word, what);
 }
 
+/*
+ * What to add to a complaint about an option behind lib=PATH: a path with a ':'
+ * in it comes here as such an option.
+ */
+static const char *path_hint(const struct registry_word *parsed,
+			     unsigned int nr_before)
+{
+	if (nr_before && !strcmp(parsed->option[nr_before - 1].key, "lib"))
+		return " (a path here cannot hold ':')";
+	return "";
+}
+
 /* Splits one "key=value" in place. */
 static int split_option(const struct request *r, char *text,
 			struct registry_word *out)
 {
 	struct zswap_option *option = &out->option[out->nr_options];
+	const char *hint = path_hint(out, out->nr_options);
 	char *equals = strchr(text, '=');
 
 	if (!*text)
-		return refuse_word(r, "an option is empty");
+		return refuse_word(r, "an option is empty%s", hint);
 	if (equals == text)
-		return refuse_word(r, "a value has no option");
+		return refuse_word(r, "a value has no option%s", hint);
 	if (!equals || !equals[1])
-		return refuse_word(r, "option '%.*s' has no value",
-				   (int)strcspn(text, "="), text);
+		return refuse_word(r, "option '%.*s' has no value%s",
+				   (int)strcspn(text, "="), text, hint);
 	if (out->nr_options == REGISTRY_OPTIONS_MAX)
 		return refuse_word(r, "more than %d options",
 				   REGISTRY_OPTIONS_MAX);
@@ -367,10 +383,51 @@ static int take_one(const struct request *r,
 	return 0;
 }
 
+static int take_lib(const struct request *r, const char *path,
+		    struct zcomp_params *params)
+{
+	size_t len = strlen(path);
+
+	if (len >= sizeof(params->lib))
+		return refuse_word(r, "lib must be a path of at most %zu bytes",
+				   sizeof(params->lib) - 1);
+	memcpy(params->lib, path, len);
+	return 0;
+}
+
+/* "level" and "lib", of a member that has both. */
+static int take_level_and_lib(const struct request *r,
+			      const struct registry_word *parsed,
+			      const struct zcomp_ops *ops, long *level,
+			      struct zcomp_params *params)
+{
+	for (unsigned int i = 0; i < parsed->nr_options; i++) {
+		const struct zswap_option *option = &parsed->option[i];
+		int err = 0;
+
+		if (!strcmp(option->key, "lib"))
+			err = take_lib(r, option->value, params);
+		else if (strcmp(option->key, "level"))
+			err = refuse_word(r, "%s has no option '%s' but "
+					  "'level' and 'lib'%s", parsed->name,
+					  option->key, path_hint(parsed, i));
+		else if (!parse_integer(option->value, ops->level_min,
+					ops->level_max, level))
+			err = refuse_word(r, "level must be a number from %d "
+					  "to %d", ops->level_min,
+					  ops->level_max);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
 int registry_compressor(const char *word, struct registry_compressor *out,
 			char *why, size_t size)
 {
 	const struct request r = { REGISTRY_COMPRESSOR, word, why, size };
+	char reason[2 * REGISTRY_WORD_MAX] = "";
+	struct zcomp_params params = { 0 };
 	const struct zcomp_ops *ops;
 	struct registry_word parsed;
 	unsigned int i;
@@ -382,16 +439,21 @@ int registry_compressor(const char *word, struct registry_compressor *out,
 		return err;
 	ops = compressors[i].ops;
 	level = ops->level_default;
-	if (ops->has_level)
+	if (ops->has_level && ops->has_lib)
+		err = take_level_and_lib(&r, &parsed, ops, &level, &params);
+	else if (ops->has_level)
 		err = take_one(&r, &parsed, "level", ops->level_min,
 			       ops->level_max, &level);
 	else
 		err = take_none(&r, &parsed);
 	if (err)
 		return err;
+	params.level = level;
+	if (ops->prepare && ops->prepare(&params, reason, sizeof(reason)))
+		return refuse(why, size, "%s '%s': %s",
+			      registry_kind_name(r.kind), parsed.name, reason);
 	out->ops = ops;
-	memset(&out->params, 0, sizeof(out->params));
-	out->params.level = level;
+	out->params = params;
 	return 0;
 }
 
@@ -467,6 +529,9 @@ static bool zcomp_whole(const struct zcomp_ops *ops)
 	if (ops->has_level && (ops->level_min > ops->level_default ||
 			       ops->level_default > ops->level_max ||
 			       !ops->level_default))
+		return false;
+	/* options are taken as none, level, or level and lib */
+	if (ops->has_lib && (!ops->has_level || !ops->prepare))
 		return false;
 	return ops->version && ops->create_ctx && ops->destroy_ctx &&
 	       ops->compress && ops->decompress;

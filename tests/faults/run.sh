@@ -21,7 +21,7 @@ export LC_ALL=C
 
 CC=${CC:-cc}
 CFLAGS='-std=gnu11 -O1 -w'
-LIBS='-lcmocka -llz4 -llzo2 -lzstd -lxxhash -lpthread'
+LIBS='-lcmocka -llz4 -llzo2 -lzstd -lz -lxxhash -lpthread'
 SECONDS_EACH=20
 
 die()

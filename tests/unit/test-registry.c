@@ -100,6 +100,47 @@ static void test_compressor(void **state)
 	assert_int_equal(registry_compressor("zstd:level=22", &out, NULL, 0),
 			 0);
 	assert_int_equal(out.params.level, 22);
+	assert_int_equal(registry_compressor("lz4hc", &out, NULL, 0), 0);
+	assert_int_equal(out.params.level, 9);
+	/* the rest of the parameters is not the word's */
+	assert_int_equal(out.params.size_hint, 0);
+	assert_string_equal(out.params.lib, "");
+}
+
+/* A path that names no file says that the whole of it reached the loader. */
+static void test_lib(void **state)
+{
+	char word[REGISTRY_WORD_MAX], message[WHY_SIZE];
+	struct registry_compressor out;
+	char path[ZCOMP_LIB_MAX];
+
+	(void)state;
+	memset(&out, 0x5a, sizeof(out));
+	assert_int_equal(registry_compressor("zstd:lib=/no/such=file", &out,
+					     NULL, 0), -EINVAL);
+	assert_int_equal(out.params.level, 0x5a5a5a5a);
+	refused(REGISTRY_COMPRESSOR, "zstd:lib=/no/such=file",
+		"compressor 'zstd': /no/such=file: cannot open shared object "
+		"file: No such file or directory");
+	refused(REGISTRY_COMPRESSOR, "zstd:level=2:lib=no-such-file",
+		"compressor 'zstd': ./no-such-file: cannot open shared object "
+		"file: No such file or directory");
+	refused(REGISTRY_COMPRESSOR, "zstd:lib=/a:level=23",
+		"compressor 'zstd:lib=/a:level=23': level must be a number "
+		"from 1 to 22");
+
+	/* the longest that is a path, and one byte more */
+	memset(path, 'a', sizeof(path) - 1);
+	path[0] = '/';
+	path[sizeof(path) - 1] = '\0';
+	snprintf(word, sizeof(word), "zstd:lib=%s", path);
+	snprintf(message, sizeof(message), "compressor 'zstd': %s: cannot open "
+		 "shared object file: No such file or directory", path);
+	refused(REGISTRY_COMPRESSOR, word, message);
+	snprintf(word, sizeof(word), "zstd:lib=%sa", path);
+	snprintf(message, sizeof(message), "compressor '%s': lib must be a "
+		 "path of at most 191 bytes", word);
+	refused(REGISTRY_COMPRESSOR, word, message);
 }
 
 static void test_zpool(void **state)
@@ -190,7 +231,20 @@ static void test_grammar(void **state)
 		{ "zstd:level", "option 'level' has no value" },
 		{ "zstd:level=", "option 'level' has no value" },
 		{ "zstd:level=3:level=3", "option 'level' twice" },
-		{ "zstd:lever=3", "zstd has no option 'lever' but 'level'" },
+		{ "zstd:lever=3", "zstd has no option 'lever' but 'level' and "
+				  "'lib'" },
+		{ "lz4hc:lib=a", "lz4hc has no option 'lib' but 'level'" },
+		{ "lz4:lib=a", "lz4 takes no option" },
+		{ "zstd:lib=", "option 'lib' has no value" },
+		{ "zstd:lib=/a:/b", "option '/b' has no value (a path here "
+				    "cannot hold ':')" },
+		{ "zstd:lib=/a:", "an option is empty (a path here cannot "
+				  "hold ':')" },
+		{ "zstd:lib=/a:=b", "a value has no option (a path here cannot "
+				    "hold ':')" },
+		{ "zstd:lib=/a:/b=c", "zstd has no option '/b' but 'level' and "
+				      "'lib' (a path here cannot hold ':')" },
+		{ "zstd:lib=/a:level=3:b", "option 'b' has no value" },
 		{ "lz4:level=1", "lz4 takes no option" },
 		{ ":level=3", "its name is empty" },
 		{ ":", "its name is empty" },
@@ -282,6 +336,7 @@ int main(void)
 		cmocka_unit_test(test_validate),
 		cmocka_unit_test(test_every_name_parses),
 		cmocka_unit_test(test_compressor),
+		cmocka_unit_test(test_lib),
 		cmocka_unit_test(test_zpool),
 		cmocka_unit_test(test_hash),
 		cmocka_unit_test(test_policy),

@@ -5,6 +5,8 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,8 +16,13 @@
 #include <sys/mman.h>
 
 #include <cmocka.h>
+#include <dlfcn.h>
 #include <lz4.h>
+#include <lz4hc.h>
 #include <lzo/lzo1x.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <zlib.h>
 #define ZSTD_STATIC_LINKING_ONLY
 #include <zstd.h>
 
@@ -26,6 +33,9 @@
 #define PAGE 4096
 #define NR_MIXED 1000
 #define NR_CORRUPTIONS 20000
+#define WHY_SIZE 512
+/* the source size for which Linux 7.2 asks for a level's set */
+#define HINT_7_2 (1u << 18)
 
 /*
  * A page between two that may not be touched: whoever writes before or after
@@ -167,6 +177,16 @@ static void open_member(struct member *m, const char *word)
 	assert_int_equal(registry_compressor(word, &found, NULL, 0), 0);
 	m->ops = found.ops;
 	m->params = found.params;
+	m->ctx = m->ops->create_ctx(&m->params);
+	assert_non_null(m->ctx);
+}
+
+/* zstd with a kernel's hint, which is no part of the word. */
+static void open_hinted(struct member *m, const char *word, unsigned int hint)
+{
+	open_member(m, word);
+	m->ops->destroy_ctx(m->ctx);
+	m->params.size_hint = hint;
 	m->ctx = m->ops->create_ctx(&m->params);
 	assert_non_null(m->ctx);
 }
@@ -431,12 +451,29 @@ static void test_noise(void **state)
 	on_each(survives_noise);
 }
 
+/* zlib with crypto/deflate.c's parameters, whatever the lengths. */
+static unsigned int plain_deflate(const void *in, unsigned int len, void *out,
+				  size_t size)
+{
+	z_stream z = { 0 };
+
+	assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, -11, 8,
+				      Z_DEFAULT_STRATEGY), Z_OK);
+	z.next_in = (z_const Bytef *)in;
+	z.avail_in = len;
+	z.next_out = out;
+	z.avail_out = size;
+	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+	deflateEnd(&z);
+	return z.total_out;
+}
+
 /* Good data of another length than a page: one byte less, one more, a bomb. */
 static void test_other_lengths(void **state)
 {
 	static const char *const lzos[] = { "lzo", "lzo-rle", "liblzo2" };
 	static const unsigned int lengths[] = { 1, PAGE - 1, PAGE + 1, 1 << 18 };
-	static unsigned char in[1 << 18], out[1 << 18];
+	static unsigned char in[1 << 18], out[1 << 18], plain[1 << 18];
 	static unsigned char work[LZO1X_1_MEM_COMPRESS];
 	struct member m;
 
@@ -458,6 +495,11 @@ static void test_other_lengths(void **state)
 		assert_int_equal(lzo1x_1_compress(in, lengths[i], out, &lzo_len,
 						  work), LZO_E_OK);
 		assert_in_range(lzo_len, 1, PAGE);
+		len = plain_deflate(in, lengths[i], plain, sizeof(plain));
+		assert_in_range(len, 1, PAGE);
+		open_member(&m, "deflate");
+		assert_int_equal(decompress_at_edge(&m, plain, len), -EINVAL);
+		close_member(&m);
 		for (unsigned int k = 0; k < 3; k++) {
 			open_member(&m, lzos[k]);
 			assert_int_equal(decompress_at_edge(&m, out, lzo_len),
@@ -512,7 +554,7 @@ static void test_zstd_frame(void **state)
 	struct member m;
 
 	(void)state;
-	open_member(&m, "zstd");
+	open_hinted(&m, "zstd", HINT_7_2);
 	for (uint64_t seed = 0; seed < 300; seed++) {
 		size_t plain;
 
@@ -525,6 +567,299 @@ static void test_zstd_frame(void **state)
 		assert_memory_equal(dst, src, plain);
 	}
 	assert_true(m.ops->level_max <= ZSTD_maxCLevel());
+	close_member(&m);
+}
+
+/* Sets @cctx to the set, and to nothing else. */
+static void set_set(ZSTD_CCtx *cctx, ZSTD_compressionParameters cp)
+{
+	const struct {
+		ZSTD_cParameter param;
+		int value;
+	} set[] = {
+		{ ZSTD_c_windowLog, cp.windowLog },
+		{ ZSTD_c_chainLog, cp.chainLog },
+		{ ZSTD_c_hashLog, cp.hashLog },
+		{ ZSTD_c_searchLog, cp.searchLog },
+		{ ZSTD_c_minMatch, cp.minMatch },
+		{ ZSTD_c_targetLength, cp.targetLength },
+		{ ZSTD_c_strategy, cp.strategy },
+	};
+
+	for (unsigned int i = 0; i < 7; i++)
+		assert_false(ZSTD_isError(
+			ZSTD_CCtx_setParameter(cctx, set[i].param,
+					       set[i].value)));
+}
+
+/* The member makes the bytes that libzstd makes of the set. */
+static void makes_set(struct member *m, ZSTD_compressionParameters cp)
+{
+	ZSTD_CCtx *cctx = ZSTD_createCCtx();
+	unsigned char page[PAGE];
+
+	assert_non_null(cctx);
+	set_set(cctx, cp);
+	for (uint64_t seed = 0; seed < 120; seed++) {
+		unsigned int dlen = 0;
+		size_t len;
+
+		fill(page, seed % RANDOM, seed);
+		assert_int_equal(m->ops->compress(m->ctx, page, dst, &dlen), 0);
+		len = ZSTD_compress2(cctx, src, PAGE, page, PAGE);
+		assert_int_equal(dlen, len);
+		assert_memory_equal(dst, src, len);
+	}
+	ZSTD_freeCCtx(cctx);
+}
+
+/*
+ * Level 3 of each kernel is the set that was seen in it, and any level is what
+ * the kernel's way makes of its table: the long form, set one by one.
+ */
+static void test_zstd_sets(void **state)
+{
+	static const struct {
+		unsigned int hint;
+		ZSTD_compressionParameters set;
+	} seen[] = {
+		{ 0, { 12, 12, 13, 1, 5, 0, ZSTD_dfast } },
+		{ HINT_7_2, { 12, 12, 13, 1, 4, 0, ZSTD_dfast } },
+	};
+	struct member m;
+
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		open_hinted(&m, "zstd", seen[i].hint);
+		makes_set(&m, seen[i].set);
+		close_member(&m);
+		for (int level = 1; level <= m.ops->level_max; level++) {
+			char word[64];
+
+			snprintf(word, sizeof(word), "zstd:level=%d", level);
+			open_hinted(&m, word, seen[i].hint);
+			makes_set(&m, ZSTD_getCParams(level, seen[i].hint, 0));
+			close_member(&m);
+		}
+	}
+}
+
+/* The hint, and the level, reach the encoder: some page shows it. */
+static void differ(const char *word1, unsigned int hint1, const char *word2,
+		   unsigned int hint2)
+{
+	unsigned int len1, len2, differing = 0;
+	unsigned char page[PAGE];
+	struct member m1, m2;
+
+	open_hinted(&m1, word1, hint1);
+	open_hinted(&m2, word2, hint2);
+	for (uint64_t seed = 0; seed < 120; seed++) {
+		fill(page, seed % RANDOM, seed);
+		assert_int_equal(m1.ops->compress(m1.ctx, page, dst, &len1), 0);
+		assert_int_equal(m2.ops->compress(m2.ctx, page, dst, &len2), 0);
+		differing += len1 != len2;
+	}
+	assert_true(differing);
+	close_member(&m1);
+	close_member(&m2);
+}
+
+static void test_parameters_take_effect(void **state)
+{
+	(void)state;
+	differ("zstd", 0, "zstd", HINT_7_2);
+	differ("zstd", HINT_7_2, "zstd:level=1", HINT_7_2);
+	differ("lz4hc", 0, "lz4hc:level=3", 0);
+	differ("lz4hc", 0, "lz4hc:level=12", 0);
+}
+
+/*------------------------------------------------- libraries given by path */
+
+static void fake_path(char *path, size_t size, const char *name)
+{
+	const char *fakes = getenv("ZDEDUP_FAKES");
+
+	snprintf(path, size, "%s/fake-zstd-%s.so", fakes, name);
+}
+
+/* "zstd:lib=@path" is refused, for a reason that has @part in it. */
+static void lib_refused(const char *path, const char *part)
+{
+	struct registry_compressor found;
+	char word[REGISTRY_WORD_MAX], why[WHY_SIZE] = "";
+
+	snprintf(word, sizeof(word), "zstd:lib=%s", path);
+	assert_int_equal(registry_compressor(word, &found, why, sizeof(why)),
+			 -EINVAL);
+	if (!strstr(why, path) || !strstr(why, part) || strchr(why, '\n'))
+		fail_msg("no '%s' in: %s", part, why);
+}
+
+static void test_lib_errors(void **state)
+{
+	char path[REGISTRY_WORD_MAX];
+	Dl_info info;
+
+	(void)state;
+	if (!getenv("ZDEDUP_FAKES")) {
+		print_message("# ZDEDUP_FAKES, the folder of the fake "
+			      "libraries, is not set (meson test does)\n");
+		skip();
+	}
+	lib_refused("/nowhere/libzstd.so", "No such file");
+	lib_refused("/", "directory");
+	lib_refused("/proc/self/cmdline", "file too short");
+	lib_refused("/proc/self/exe", "cannot dynamically load");
+	assert_true(dladdr(dlsym(RTLD_DEFAULT, "LZ4_versionString"), &info));
+	lib_refused(info.dli_fname, "not a libzstd");
+	fake_path(path, sizeof(path), "old");
+	lib_refused(path, "libzstd 1.3.99 is too old");
+	fake_path(path, sizeof(path), "new");
+	lib_refused(path, "libzstd 2.0.0 is too new");
+	fake_path(path, sizeof(path), "hollow");
+	lib_refused(path, "has no ZSTD_compress2");
+}
+
+/* All the work is the given library's, and the linked one's goes on as before. */
+static void test_lib_does_the_work(void **state)
+{
+	char path[REGISTRY_WORD_MAX - 16], word[REGISTRY_WORD_MAX];
+	unsigned char page[PAGE];
+	struct member fake, linked;
+	unsigned int version, dlen;
+
+	(void)state;
+	if (!getenv("ZDEDUP_FAKES")) {
+		print_message("# ZDEDUP_FAKES, the folder of the fake "
+			      "libraries, is not set (meson test does)\n");
+		skip();
+	}
+	fake_path(path, sizeof(path), "good");
+	snprintf(word, sizeof(word), "zstd:lib=%s", path);
+	open_member(&fake, word);
+	open_member(&linked, "zstd");
+	assert_string_equal(fake.params.lib, path);
+	assert_string_equal(fake.ops->version(&fake.params),
+			    "libzstd of the test");
+	assert_ptr_equal(fake.ops->version(&fake.params),
+			 fake.ops->version(&fake.params));
+	fill(page, TEXT, 1);
+	assert_int_equal(fake.ops->compress(fake.ctx, page, dst, &dlen), 0);
+	assert_int_equal(dlen, sizeof(version));
+	memcpy(&version, dst, sizeof(version));
+	assert_int_equal(version, 10499);
+	memset(page, dst[0], PAGE);
+	assert_int_equal(decompress_at_edge(&fake, &version, dlen), 0);
+	assert_memory_equal(dst, page, PAGE);
+	round_trips(&linked);
+	close_member(&fake);
+	close_member(&linked);
+}
+
+/* Any thread may prepare and ask at any time; the file is opened once. */
+static void *prepare_thread(void *arg)
+{
+	struct zcomp_params params = { 0 };
+	char why[WHY_SIZE];
+
+	snprintf(params.lib, sizeof(params.lib), "%s", (const char *)arg);
+	for (unsigned int i = 0; i < 1000; i++) {
+		if (zcomp_zstd.prepare(&params, why, sizeof(why)))
+			return NULL;
+	}
+	return (void *)zcomp_zstd.version(&params);
+}
+
+static void test_lib_opened_once(void **state)
+{
+	char linked[] = "/proc/self/fd/4294967295";
+	pthread_t thread[4];
+	void *version[4];
+	Dl_info info;
+	int fd;
+
+	(void)state;
+	assert_true(dladdr(dlsym(RTLD_DEFAULT, "ZSTD_versionString"), &info));
+	fd = open(info.dli_fname, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	snprintf(linked, sizeof(linked), "/proc/self/fd/%d", fd);
+	for (unsigned int i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL,
+						prepare_thread, linked), 0);
+	for (unsigned int i = 0; i < 4; i++)
+		pthread_join(thread[i], &version[i]);
+	close(fd);
+	assert_non_null(version[0]);
+	for (unsigned int i = 1; i < 4; i++)
+		assert_ptr_equal(version[i], version[0]);
+	/* by its path it is in the table now, though the path leads nowhere */
+	assert_non_null(prepare_thread(linked));
+	assert_string_equal(version[0],
+			    zcomp_zstd.version(&(struct zcomp_params){ 0 }));
+}
+
+/*--------------------------------------------------------------- deflate */
+
+/*
+ * The kernel's bytes, and its limit: what needs 4096 bytes is refused. Random
+ * bytes behind ever more zeros come to every length around it.
+ */
+static void test_deflate_limit(void **state)
+{
+	unsigned int dlen, fits = 0, exact = 0, beyond = 0;
+	unsigned char page[PAGE], plain[2 * PAGE];
+	struct member m;
+
+	(void)state;
+	open_member(&m, "deflate");
+	for (uint64_t seed = 0; seed < 600; seed++) {
+		unsigned int len;
+		int err;
+
+		rng_state = seed;
+		fill_random(page, PAGE);
+		memset(page, 0, 40 + seed % 40);
+		len = plain_deflate(page, PAGE, plain, sizeof(plain));
+		err = m.ops->compress(m.ctx, page, dst, &dlen);
+		assert_int_equal(err, len < PAGE ? 0 : -EINVAL);
+		if (!err) {
+			assert_int_equal(dlen, len);
+			assert_memory_equal(dst, plain, len);
+		}
+		fits += len == PAGE - 1;
+		exact += len == PAGE;
+		beyond += len == PAGE + 1;
+	}
+	assert_true(fits && exact && beyond);
+	for (uint64_t seed = 0; seed < 300; seed++) {
+		fill(page, seed % RANDOM, seed);
+		assert_int_equal(m.ops->compress(m.ctx, page, dst, &dlen), 0);
+		assert_int_equal(dlen, plain_deflate(page, PAGE, plain,
+						     sizeof(plain)));
+		assert_memory_equal(dst, plain, dlen);
+	}
+	close_member(&m);
+}
+
+static void test_lz4hc_bytes(void **state)
+{
+	unsigned char page[PAGE];
+	unsigned int dlen;
+	struct member m;
+
+	(void)state;
+	open_member(&m, "lz4hc");
+	for (uint64_t seed = 0; seed < 120; seed++) {
+		int plain;
+
+		fill(page, seed % RANDOM, seed);
+		plain = LZ4_compress_HC((char *)page, (char *)src, PAGE, PAGE,
+					9);
+		assert_int_equal(m.ops->compress(m.ctx, page, dst, &dlen), 0);
+		assert_int_equal(dlen, plain);
+		assert_memory_equal(dst, src, plain);
+	}
 	close_member(&m);
 }
 
@@ -929,9 +1264,12 @@ static void test_versions(void **state)
 	assert_string_equal(zcomp_liblzo2.version(&params), version);
 	snprintf(version, sizeof(version), "liblz4 %s", LZ4_versionString());
 	assert_string_equal(zcomp_liblz4.version(&params), version);
+	assert_string_equal(zcomp_lz4hc.version(&params), version);
 	snprintf(version, sizeof(version), "libzstd %s", ZSTD_versionString());
 	assert_string_equal(zcomp_zstd.version(&params), version);
 	assert_string_equal(zcomp_none.version(&params), "none");
+	snprintf(version, sizeof(version), "zlib %s", zlibVersion());
+	assert_string_equal(zcomp_deflate.version(&params), version);
 }
 
 int main(void)
@@ -943,6 +1281,13 @@ int main(void)
 		cmocka_unit_test(test_other_lengths),
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_zstd_frame),
+		cmocka_unit_test(test_zstd_sets),
+		cmocka_unit_test(test_parameters_take_effect),
+		cmocka_unit_test(test_lib_errors),
+		cmocka_unit_test(test_lib_does_the_work),
+		cmocka_unit_test(test_lib_opened_once),
+		cmocka_unit_test(test_deflate_limit),
+		cmocka_unit_test(test_lz4hc_bytes),
 		cmocka_unit_test(test_lz4_bytes),
 		cmocka_unit_test(test_known_bytes),
 		cmocka_unit_test(test_search_end),
