@@ -211,6 +211,7 @@ static struct value *info_object(const struct trace *trace,
 	value_string(report, "schema", "zdedup.info/1");
 	value_add(report, "trace", report_trace(trace_path(trace),
 						trace_format(trace),
+						trace_summary(trace)->vantage,
 						&info->counts));
 	value_unsigned(sharing, "event", info->peak);
 	value_unsigned(sharing, "live_pages", info->live);
@@ -244,6 +245,7 @@ static void print_line(FILE *file, const char *name, const struct tally *t)
 static void info_text(FILE *file, const struct trace *trace,
 		      const struct info *info)
 {
+	const char *seen = report_vantage(trace_summary(trace)->vantage);
 	const struct census_counts *n = &info->counts;
 	struct tally all = { 0 };
 	char copies[48];
@@ -253,6 +255,8 @@ static void info_text(FILE *file, const struct trace *trace,
 		" contents\n", trace_path(trace), trace_format(trace),
 		n->events, n->stores, n->loads, n->invalidates,
 		n->unique_pages);
+	if (seen)
+		fprintf(file, "%s\n", seen);
 	fprintf(file, "Stores: %" PRIu64 " zero, %" PRIu64
 		" duplicates of a resident page, %" PRIu64
 		" re-stores, %" PRIu64 " new; %" PRIu64

@@ -562,6 +562,7 @@ int engine_run(struct engine *engine, struct trace *trace,
 	result->path = trace_path(trace);
 	result->format = trace_format(trace);
 	result->kernel = options->kernel;
+	result->vantage = trace_summary(trace)->vantage;
 	result->codec_version = g_strdup(zdedup_codec_version(engine->zd));
 	result->has_baseline = !is_none(options->dedup);
 	result->limited = replay_totalram_pages(options) ||

@@ -54,7 +54,7 @@ struct replay_checkpoint {
  * @limited:      a limit makes the two runs diverge: no savings can be told
  */
 struct replay_result {
-	const char *path, *format;	/* the trace's, valid as long as it */
+	const char *path, *format, *vantage;	/* the trace's, valid as long as it */
 	const char *kernel;
 	char *codec_version;
 	struct census_counts counts;

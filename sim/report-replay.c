@@ -56,12 +56,14 @@ static struct value *counters_object(const char *kernel,
 }
 
 struct value *report_trace(const char *path, const char *format,
+			   const char *vantage,
 			   const struct census_counts *n)
 {
 	struct value *object = value_object();
 
 	value_string(object, "path", path);
 	value_string(object, "format", format);
+	value_string(object, "vantage", vantage);
 	value_unsigned(object, "events", n->events);
 	value_unsigned(object, "stores", n->stores);
 	value_unsigned(object, "loads", n->loads);
@@ -292,6 +294,7 @@ struct value *report_replay(const struct replay_options *options,
 
 	value_string(report, "schema", "zdedup.replay/1");
 	value_add(report, "trace", report_trace(result->path, result->format,
+						result->vantage,
 						&result->counts));
 	value_add(report, "config", config_object(options, result));
 	value_add(report, "counters", counters_object(result->kernel,

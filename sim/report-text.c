@@ -40,6 +40,15 @@ const char *report_bytes(char buf[REPORT_BYTES_MAX], int64_t bytes)
 	return buf;
 }
 
+const char *report_vantage(const char *vantage)
+{
+	if (!strcmp(vantage, "device"))
+		return "Seen from the swap disk: loads are not in this trace, frees only as far as slots were discarded or written again.";
+	if (!strcmp(vantage, "image"))
+		return "Seen at one moment: each page is taken as one store; loads, frees and which pages were in use are not known.";
+	return NULL;
+}
+
 static const char *decimal(char buf[REPORT_BYTES_MAX], int64_t scaled,
 			   int64_t unit, const char *suffix)
 {
@@ -86,11 +95,15 @@ static void came_in(FILE *file, const struct replay_result *r)
 		{ "re-stores of a page gone since", n->restores },
 		{ "new contents", n->unique_stores },
 	};
+	const char *seen = report_vantage(r->vantage);
 	char buf[REPORT_BYTES_MAX];
 
 	fprintf(file, "%s (%s): %" PRIu64 " events: %" PRIu64 " stores, %"
-		PRIu64 " loads, %" PRIu64 " invalidates\n\n", r->path,
+		PRIu64 " loads, %" PRIu64 " invalidates\n", r->path,
 		r->format, n->events, n->stores, n->loads, n->invalidates);
+	if (seen)
+		fprintf(file, "%s\n", seen);
+	fprintf(file, "\n");
 	fprintf(file, "What came in %27s %9s\n", "stores", "");
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
 		fprintf(file, "  %-32s %7" PRIu64 " %9s\n", rows[i].what,

@@ -15,7 +15,11 @@ struct value *report_replay(const struct replay_options *options,
 			    const struct replay_result *result);
 /* The members of a "trace" object that the trace alone gives. */
 struct value *report_trace(const char *path, const char *format,
+			   const char *vantage,
 			   const struct census_counts *counts);
+
+/* What a trace of this vantage cannot tell, a sentence; NULL when it is all there. */
+const char *report_vantage(const char *vantage);
 
 void report_json(FILE *file, const struct value *value);
 /* A header line of dotted names and a line of values; arrays are left out. */

@@ -580,6 +580,7 @@ changed:
 
 const struct trace_reader trace_ops = {
 	.name = "ops",
+	.vantage = "slots",
 	.directory = true,
 	.open = ops_open,
 	.next = ops_next,

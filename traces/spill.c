@@ -79,11 +79,6 @@ fail:
 	return ret;
 }
 
-static uint32_t le32(const uint8_t *p)
-{
-	return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
 /* Whether @fd holds zstd frames; pzstd and others put skippable ones in front. */
 static bool is_zstd(int fd)
 {
@@ -95,11 +90,11 @@ static bool is_zstd(int fd)
 
 		if (n < 4)
 			return false;
-		if (le32(head) == ZSTD_MAGIC)
+		if (trace_le32(head) == ZSTD_MAGIC)
 			return true;
-		if ((le32(head) & ~15u) != SKIPPABLE_MAGIC || n < 8)
+		if ((trace_le32(head) & ~15u) != SKIPPABLE_MAGIC || n < 8)
 			return false;
-		at += 8 + (off_t)le32(head + 4);
+		at += 8 + (off_t)trace_le32(head + 4);
 	}
 }
 
@@ -124,6 +119,13 @@ static int temp_file(const char *dir, const char *label,
 	}
 	free(path);
 	return ret;
+}
+
+static const char *temp_dir(void)
+{
+	const char *tmpdir = getenv("TMPDIR");
+
+	return tmpdir && *tmpdir ? tmpdir : "/tmp";
 }
 
 static int write_all(int fd, const uint8_t *data, size_t len)
@@ -215,11 +217,10 @@ static int unpack_all(struct unpack *u, const struct trace_why *why)
 /* The descriptor of a temporary file with the content of @fd, or -errno */
 static int unpack(int fd, const char *label, const struct trace_why *why)
 {
-	const char *tmpdir = getenv("TMPDIR");
 	struct unpack u = { .label = label, .from = fd, .state = 1 };
 	int ret;
 
-	u.dir = tmpdir && *tmpdir ? tmpdir : "/tmp";
+	u.dir = temp_dir();
 	u.to = temp_file(u.dir, label, why);
 	if (u.to < 0)
 		return u.to;
@@ -273,6 +274,40 @@ int trace_map(struct trace_map *map, int fd, const char *label,
 out:
 	if (from != fd)
 		close(from);
+	return ret;
+}
+
+/*
+ * Maps @size zero bytes that may be written to. They are a file's, so that what
+ * they take is disk, and allocated, so that a full disk is an error here and no
+ * SIGBUS later.
+ */
+int trace_map_temp(struct trace_map *map, size_t size, const char *label,
+		   const struct trace_why *why)
+{
+	const char *dir = temp_dir();
+	int fd = temp_file(dir, label, why);
+	void *data;
+	int ret;
+
+	if (fd < 0)
+		return fd;
+	ret = -posix_fallocate(fd, 0, size);
+	if (ret) {
+		trace_fail(why, ret,
+			   "%s: no room for merged pages: %m (in %s)", label,
+			   dir);
+		goto out;
+	}
+	data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (data == MAP_FAILED) {
+		ret = trace_fail(why, -errno, "%s: cannot map: %m", label);
+		goto out;
+	}
+	map->data = data;
+	map->size = size;
+out:
+	close(fd);
 	return ret;
 }
 

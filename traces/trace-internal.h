@@ -29,8 +29,15 @@ struct trace_reader;
 
 /**
  * struct trace - one open trace
- * @pages: the pages, back to back
+ * @pages: the file, for readers of files; or the pages, back to back
  * @seq:   the number of the next event
+ *
+ * Of the readers whose pages are anywhere (index.c):
+ * @at:      where each page is; NULL: back to back in @pages
+ * @events:  operation and slot of each event; NULL: page i is stored to slot i + 1
+ * @stored:  the page of the next store
+ * @more:    mappings beside @pages
+ * @scratch: @scratch_left bytes of the last of them, not given away yet
  *
  * Of the ops reader only:
  * @list:      ops.csv
@@ -45,6 +52,15 @@ struct trace {
 	struct trace_map pages;
 	uint64_t seq;
 
+	const uint8_t **at;
+	uint64_t *events;
+	size_t at_room, events_room;
+	uint64_t stored;
+	struct trace_map *more;
+	unsigned int nr_more;
+	uint8_t *scratch;
+	size_t scratch_left;
+
 	struct trace_map list;
 	char *list_path;
 	const uint8_t *first, *pos, *end;
@@ -54,13 +70,18 @@ struct trace {
 
 /**
  * struct trace_reader - one format
- * @open: fills @summary and whatever @next needs from @fd, which is a directory
- *        if @directory is set and a regular file otherwise. On failure
- *        trace_close releases what was acquired.
+ * @vantage: see struct trace_summary
+ * @probe:   whether the file @map, or the directory @fd, is of this format: by its
+ *           marks alone, what is wrong in it is for @open to say. NULL: never by
+ *           content
+ * @open:    fills @summary and whatever @next needs from @pages, the whole file,
+ *           unpacked; or from @fd, if @directory is set. On failure trace_close
+ *           releases what was acquired.
  */
 struct trace_reader {
-	const char *name;
+	const char *name, *vantage;
 	bool directory;
+	bool (*probe)(int fd, const struct trace_map *map);
 	int (*open)(struct trace *trace, int fd, const struct trace_why *why);
 	int (*next)(struct trace *trace, struct trace_event *ev,
 		    const struct trace_why *why);
@@ -68,17 +89,63 @@ struct trace_reader {
 
 extern const struct trace_reader trace_raw;
 extern const struct trace_reader trace_ops;
+extern const struct trace_reader trace_swap;
+extern const struct trace_reader trace_log_writes;
+extern const struct trace_reader trace_lime;
+extern const struct trace_reader trace_elf;
+extern const struct trace_reader trace_criu;
+
+/**
+ * struct trace_extent - a run of memory in a file
+ * @address: of its first byte in the memory that was dumped
+ * @offset:  of its first byte in the file
+ * @filesz:  bytes in the file, checked to lie within it
+ * @memsz:   bytes in memory, not below @filesz; the rest is zero
+ */
+struct trace_extent {
+	uint64_t address, offset, filesz, memsz;
+};
+
+/* Little-endian fields, at any alignment */
+static inline uint32_t trace_le32(const uint8_t *p)
+{
+	return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static inline uint64_t trace_le64(const uint8_t *p)
+{
+	return trace_le32(p) | (uint64_t)trace_le32(p + 4) << 32;
+}
 
 /* trace.c */
 int trace_fail(const struct trace_why *why, int error, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 char *trace_join(const char *dir, const char *name);
 
+/* index.c */
+int trace_grow(struct trace *trace, void *array, size_t *room, size_t size,
+	       const struct trace_why *why);
+struct trace_map *trace_add_map(struct trace *trace,
+				const struct trace_why *why);
+int trace_add_page(struct trace *trace, const uint8_t *page,
+		   const struct trace_why *why);
+int trace_add_event(struct trace *trace, enum trace_op op, uint64_t slot,
+		    const struct trace_why *why);
+int trace_add_extents(struct trace *trace, struct trace_extent *extents,
+		      size_t nr, const struct trace_why *why);
+int trace_scratch_page(struct trace *trace, uint8_t **page,
+		       const struct trace_why *why);
+int trace_index_done(struct trace *trace, const struct trace_why *why);
+int trace_index_next(struct trace *trace, struct trace_event *ev,
+		     const struct trace_why *why);
+
 /* spill.c */
 int trace_open_regular(int dirfd, const char *name, const char *label,
 		       int *out, const struct trace_why *why);
 int trace_map(struct trace_map *map, int fd, const char *label,
 	      const struct trace_why *why);
+int trace_map_temp(struct trace_map *map, size_t size, const char *label,
+		   const struct trace_why *why);
 void trace_unmap(struct trace_map *map);
 void trace_map_drop(const struct trace_map *map);
 int trace_check_pages(const struct trace_map *map, const char *label,

@@ -14,7 +14,15 @@
 
 #include "trace-internal.h"
 
-static const struct trace_reader *const readers[] = { &trace_raw, &trace_ops };
+/*
+ * A raw image and an ops directory have no mark of their own: they are what
+ * remains. The others' marks lie at different places; the order among them is
+ * the order of asking.
+ */
+static const struct trace_reader *const readers[] = {
+	&trace_raw, &trace_ops, &trace_swap, &trace_log_writes, &trace_lime,
+	&trace_elf, &trace_criu,
+};
 
 #define NR_READERS (sizeof(readers) / sizeof(readers[0]))
 
@@ -68,7 +76,7 @@ static const struct trace_reader *find_reader(const char *name)
 static int unknown_format(const char *path, const char *format,
 			  const struct trace_why *why)
 {
-	char known[64] = "";
+	char known[256] = "";
 	size_t len = 0, i;
 
 	for (i = 0; i < NR_READERS; i++)
@@ -79,24 +87,47 @@ static int unknown_format(const char *path, const char *format,
 			  path, format, known);
 }
 
-/*
- * A directory is an ops trace and a file is raw, the format without any mark of
- * its own. What clearly is something else must not become pages.
- */
+/* What clearly is something else must not become pages. */
+static int refuse_foreign(const struct trace *trace,
+			  const struct trace_why *why)
+{
+	static const struct {
+		const char *mark, *what;
+	} foreign[] = {
+		{ "seq,time_us,", "a list of events, not pages; give the directory that holds it" },
+		{ "KDUMP   ", "a kdump-compressed dump; write an ELF core instead (makedumpfile -E, QEMU without -z)" },
+		{ "makedumpfile", "a flattened dump; write an ELF core instead (makedumpfile -E without -F, QEMU without -z)" },
+		{ "AVML", "a compressed AVML dump; unpack it with avml-convert" },
+		{ "QFI\xfb", "a qcow2 image; turn it to raw with qemu-img convert" },
+		{ "\xfd" "7zXZ", "compressed with xz; unpack it, or use zstd" },
+		{ "\x1f\x8b\x08", "compressed with gzip; unpack it, or use zstd" },
+	};
+	size_t i, len;
+
+	for (i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
+		len = strlen(foreign[i].mark);
+		if (trace->pages.size >= len &&
+		    !memcmp(trace->pages.data, foreign[i].mark, len))
+			return trace_fail(why, -EINVAL, "%s: %s", trace->path,
+					  foreign[i].what);
+	}
+	return 0;
+}
+
 static int probe(struct trace *trace, int fd, bool directory,
 		 const struct trace_why *why)
 {
-	static const char list[] = "seq,time_us,";
-	char head[sizeof(list) - 1];
+	size_t i;
 
+	for (i = 0; i < NR_READERS; i++) {
+		if (readers[i]->directory != directory || !readers[i]->probe ||
+		    !readers[i]->probe(fd, &trace->pages))
+			continue;
+		trace->reader = readers[i];
+		return 0;
+	}
 	trace->reader = directory ? &trace_ops : &trace_raw;
-	if (!directory &&
-	    pread(fd, head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
-	    !memcmp(head, list, sizeof(head)))
-		return trace_fail(why, -EINVAL,
-				  "%s: a list of events, not pages; give the directory that holds it",
-				  trace->path);
-	return 0;
+	return directory ? 0 : refuse_foreign(trace, why);
 }
 
 static int choose(struct trace *trace, int fd, const char *format,
@@ -110,8 +141,13 @@ static int choose(struct trace *trace, int fd, const char *format,
 				  trace->path);
 	directory = S_ISDIR(st.st_mode);
 
-	if (!format)
-		return probe(trace, fd, directory, why);
+	if (!format) {
+		int ret = 0;
+
+		if (!directory)
+			ret = trace_map(&trace->pages, fd, trace->path, why);
+		return ret ? ret : probe(trace, fd, directory, why);
+	}
 
 	trace->reader = find_reader(format);
 	if (directory && !trace->reader->directory)
@@ -122,7 +158,7 @@ static int choose(struct trace *trace, int fd, const char *format,
 		return trace_fail(why, -EINVAL,
 				  "%s: is no directory, format '%s' is one",
 				  trace->path, format);
-	return 0;
+	return directory ? 0 : trace_map(&trace->pages, fd, trace->path, why);
 }
 
 int trace_open(const char *path, const char *format, struct trace **out,
@@ -148,8 +184,10 @@ int trace_open(const char *path, const char *format, struct trace **out,
 	}
 
 	ret = choose(trace, fd, format, &why);
-	if (!ret)
+	if (!ret) {
+		trace->summary.vantage = trace->reader->vantage;
 		ret = trace->reader->open(trace, fd, &why);
+	}
 	if (!ret)
 		ret = trace_rewind(trace);
 out:
@@ -167,6 +205,11 @@ void trace_close(struct trace *trace)
 		return;
 	trace_unmap(&trace->pages);
 	trace_unmap(&trace->list);
+	while (trace->nr_more)
+		trace_unmap(&trace->more[--trace->nr_more]);
+	free(trace->more);
+	free(trace->at);
+	free(trace->events);
 	free(trace->list_path);
 	free(trace->path);
 	free(trace);
@@ -199,10 +242,13 @@ int trace_next(struct trace *trace, struct trace_event *ev, char *buf,
 	       size_t size)
 {
 	const struct trace_why why = { buf, size };
+	unsigned int i;
 
 	if (trace->seq % DROP_EVERY == DROP_EVERY - 1) {
 		trace_map_drop(&trace->pages);
 		trace_map_drop(&trace->list);
+		for (i = 0; i < trace->nr_more; i++)
+			trace_map_drop(&trace->more[i]);
 	}
 	return trace->reader->next(trace, ev, &why);
 }
@@ -211,12 +257,15 @@ int trace_rewind(struct trace *trace)
 {
 	trace->seq = 0;
 	trace->pos = trace->first;
+	trace->stored = 0;
 	return 0;
 }
 
 const void *trace_page(const struct trace *trace, uint64_t page)
 {
 	assert(page < trace->summary.nr_pages);
+	if (trace->at)
+		return trace->at[page];
 	return trace->pages.data + page * TRACE_PAGE_SIZE;
 }
 

@@ -50,13 +50,20 @@ struct trace_summary {
 	uint64_t nr_pages;			/* pages in the trace's store of pages */
 	uint64_t slots[TRACE_TYPES_MAX];	/* highest slot of each type + 1 */
 	bool has_type, has_memcg, has_folio;	/* columns beyond the five */
+	/*
+	 * What the recorder could see. "slots": stores, loads and frees of the swap
+	 * slots. "device": writes and discards of a swap disk, so no load, and a
+	 * freed slot only once it is overwritten or discarded. "image": one moment;
+	 * neither loads, frees nor an order, and which pages were in use is unknown.
+	 */
+	const char *vantage;
 };
 
 struct trace;
 
 /*
  * Opens the trace at @path, a file or a directory, recognised by content; or as
- * @format ("raw", "ops") when that is not NULL. The whole list of events is read
+ * @format (trace_format_name) when that is not NULL. The whole list of events is read
  * once and checked. Compressed inputs are unpacked to an unlinked temporary file
  * in $TMPDIR (/tmp), so memory stays bounded.
  *
@@ -70,7 +77,7 @@ int trace_open(const char *path, const char *format, struct trace **out,
 void trace_close(struct trace *trace);
 
 const char *trace_path(const struct trace *trace);
-const char *trace_format(const struct trace *trace);	/* "raw" or "ops" */
+const char *trace_format(const struct trace *trace);	/* trace_format_name */
 const struct trace_summary *trace_summary(const struct trace *trace);
 
 /* 1: *ev is the next event; 0: the end; negative errno and @why as above. */
@@ -80,9 +87,9 @@ int trace_next(struct trace *trace, struct trace_event *ev, char *why,
 int trace_rewind(struct trace *trace);
 
 /*
- * The 4096 bytes of page @page (below nr_pages), valid until trace_close. They
- * are mapped from the file: no memory of one's own. A file that is truncated
- * meanwhile gives SIGBUS, as with any mapping.
+ * The 4096 bytes of page @page (below nr_pages), at any alignment, valid until
+ * trace_close. They are mapped from the file: no memory of one's own. A file that
+ * is truncated meanwhile gives SIGBUS, as with any mapping.
  */
 const void *trace_page(const struct trace *trace, uint64_t page);
 

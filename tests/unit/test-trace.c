@@ -285,20 +285,27 @@ static void test_not_a_trace(void **state)
 
 static void test_format_names(void **state)
 {
+	char known[256] = "", text[300];
+	unsigned int i;
+
 	(void)state;
 	put_pages("raw", 1);
 	put_list(HEADER, strlen(HEADER));
-	open_fails(at("raw"), "row", -EINVAL,
-		   "unknown format 'row' (known: raw, ops)");
-	open_fails(at("missing"), "", -EINVAL,
-		   "unknown format '' (known: raw, ops)");
+	for (i = 0; trace_format_name(i); i++) {
+		strcat(known, i ? ", " : "");
+		strcat(known, trace_format_name(i));
+	}
+	snprintf(text, sizeof(text), "unknown format 'row' (known: %s)", known);
+	open_fails(at("raw"), "row", -EINVAL, text);
+	snprintf(text, sizeof(text), "unknown format '' (known: %s)", known);
+	open_fails(at("missing"), "", -EINVAL, text);
 	open_fails(at("t"), "raw", -EINVAL,
 		   "is a directory, format 'raw' is a file");
 	open_fails(at("raw"), "ops", -EINVAL,
 		   "is no directory, format 'ops' is one");
 	assert_string_equal(trace_format_name(0), "raw");
 	assert_string_equal(trace_format_name(1), "ops");
-	assert_null(trace_format_name(2));
+	assert_null(trace_format_name(i));
 	assert_null(trace_format_name(UINT32_MAX));
 }
 
