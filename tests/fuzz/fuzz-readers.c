@@ -437,6 +437,7 @@ int main(int argc, char **argv)
 	}
 	close(pages_fd);
 
+	setlinebuf(stdout);
 	printf("seed %llu\n", (unsigned long long)seed);
 	for (unsigned int r = 0; r < NR_READERS; r++)
 		if (wanted(readers[r].reader->name, argv + optind))
