@@ -50,6 +50,8 @@ static const struct {
 	const char *summary;
 } zpools[] = {
 	{ &zpool_zsmalloc, "size classes over chains of pages, the kernel's" },
+	{ &zpool_zbud, "two objects a page, until Linux 6.14" },
+	{ &zpool_z3fold, "three objects a page, until Linux 6.14" },
 	{ &zpool_xvmalloc, "zram's before 3.4, TLSF inside pages; takes no "
 			   "object over 4092 bytes, so no raw page" },
 	{ &zpool_kmalloc, "the kernel's general size classes (SLUB, one CPU)" },

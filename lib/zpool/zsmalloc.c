@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * zsmalloc.c - the allocator of zswap and zram, as in mm/zsmalloc.c of Linux
- * 6.3 to 7.2: the same classes, the same choice of zspage, the same pages.
+ * 6.3 to 7.2: the same classes, the same choice of zspage, the same pages. With
+ * zpool_config.used_percent it is that of Linux 6.1; what was different then is a
+ * row of rules (struct zs_rules), chosen at create.
  *
  * Objects of one class fill zspages, chains of 1 to 16 pages in which an object
  * may straddle two of them. The names are the kernel's. What differs, and why:
@@ -31,7 +33,6 @@
 		      ZS_SIZE_CLASS_DELTA) +                                   \
 	 1)
 
-#define ZS_DEFAULT_CHAIN_SIZE 8
 #define ZS_MAX_CHAIN_SIZE 16
 
 /* The low bit of a slot: set when the slot holds the handle of an object. */
@@ -40,12 +41,16 @@
 
 /*
  * Groups of zspages by use: ZS_INUSE_RATIO_10 is "up to 9 %", and so on in tens.
- * No zspage is ever in group 0 between two calls: it is freed instead.
+ * No zspage is ever in group 0 between two calls: it is freed instead. Before 6.3
+ * there were four groups, of which ALMOST_EMPTY is the lowest that is not 0 here
+ * and ALMOST_FULL the highest that is not full.
  */
 enum fullness_group {
 	ZS_INUSE_RATIO_0,
 	ZS_INUSE_RATIO_10,
+	ZS_ALMOST_EMPTY = ZS_INUSE_RATIO_10,
 	ZS_INUSE_RATIO_99 = 10,
+	ZS_ALMOST_FULL = ZS_INUSE_RATIO_99,
 	ZS_INUSE_RATIO_100,
 	NR_FULLNESS_GROUPS,
 };
@@ -74,23 +79,28 @@ enum fullness_group {
 /**
  * struct size_class - the zspages for objects of one size
  * @lock:              see above
- * @fullness_list:     zspages by group; newest first
+ * @fullness_list:     zspages by group; newest first, but see @fuller_first
+ * @fuller_first:      insert_zspage of 6.1: the first of a group stays in front of
+ *                     a newer one that is less used; fixed
  * @index:             largest index of those merged into this class; fixed
  * @size:              of an object, handle included; fixed
  * @objs_per_zspage:   fixed
  * @pages_per_zspage:  fixed
  * @nr_zspages:        written under @lock and zs_pool.lock, read under either
  * @objs_inuse:        live objects in all zspages
+ * @group:             the group of a zspage by its number of live objects; fixed
  */
 struct size_class {
 	spinlock_t lock;
 	struct list_head fullness_list[NR_FULLNESS_GROUPS];
+	bool fuller_first;
 	unsigned int index;
 	unsigned int size;
 	unsigned int objs_per_zspage;
 	unsigned int pages_per_zspage;
 	u64 nr_zspages;
 	u64 objs_inuse;
+	u8 group[];
 };
 
 /**
@@ -131,6 +141,28 @@ struct zs_handle {
 	u16 class;
 };
 
+struct zs_pool;
+
+/**
+ * struct zs_rules - what has changed between kernels
+ * @chain_size:           default and, before it could be configured, only choice
+ * @calculate_chain_size: pages of a zspage for objects of some size
+ * @fullness_group:       group of a zspage with some, but not all objects live
+ * @fuller_first:         see struct size_class
+ * @compact_class:        returns the pages given back
+ * @too_large:            the error for more than a page
+ */
+struct zs_rules {
+	unsigned int chain_size;
+	unsigned int (*calculate_chain_size)(unsigned int size,
+					     unsigned int chain_max);
+	enum fullness_group (*fullness_group)(unsigned int inuse,
+					      unsigned int objs);
+	bool fuller_first;
+	u64 (*compact_class)(struct zs_pool *pool, struct size_class *class);
+	int too_large;
+};
+
 /**
  * struct zs_pool - an instance
  * @size_class:             for each index; merged indices share a class
@@ -139,6 +171,7 @@ struct zs_handle {
  * @pages_allocated:        written under @lock; read without (total_pages)
  * @nr_zspages:             likewise
  * @compaction_in_progress: one runner at a time
+ * @rules:                  of the kernel that is modelled
  * @lengths_only:           zspages have no memory
  */
 struct zs_pool {
@@ -148,6 +181,7 @@ struct zs_pool {
 	atomic64_t pages_allocated;
 	atomic64_t nr_zspages;
 	atomic_t compaction_in_progress;
+	const struct zs_rules *rules;
 	bool lengths_only;
 };
 
@@ -190,13 +224,45 @@ static unsigned int calculate_zspage_chain_size(unsigned int size,
 	return chain_size;
 }
 
-static struct size_class *create_size_class(unsigned int index,
+/* The shortest chain with the most full percents in use (until 6.2). */
+static unsigned int calculate_usedpc_chain_size(unsigned int size,
+						unsigned int chain_max)
+{
+	unsigned int chain_size = 1, max_usedpc = 0, i;
+
+	for (i = 1; i <= chain_max; i++) {
+		unsigned int bytes = i * PAGE_SIZE;
+		unsigned int usedpc = (bytes - bytes % size) * 100 / bytes;
+
+		if (usedpc > max_usedpc) {
+			max_usedpc = usedpc;
+			chain_size = i;
+		}
+	}
+	return chain_size;
+}
+
+static enum fullness_group inuse_ratio_group(unsigned int inuse,
+					     unsigned int objs)
+{
+	return 100 * inuse / objs / 10 + 1;
+}
+
+/* Until 6.2: the kernel's "fraction of 4" means three quarters. */
+static enum fullness_group almost_group(unsigned int inuse, unsigned int objs)
+{
+	return inuse <= 3 * objs / 4 ? ZS_ALMOST_EMPTY : ZS_ALMOST_FULL;
+}
+
+static struct size_class *create_size_class(const struct zs_rules *rules,
+					    unsigned int index,
 					    unsigned int size,
 					    unsigned int pages)
 {
-	struct size_class *class = kzalloc(sizeof(*class), GFP_KERNEL);
-	unsigned int fg;
+	unsigned int objs = pages * PAGE_SIZE / size, fg, i;
+	struct size_class *class;
 
+	class = kzalloc(sizeof(*class) + objs + 1, GFP_KERNEL);
 	if (!class)
 		return NULL;
 	spin_lock_init(&class->lock);
@@ -205,7 +271,11 @@ static struct size_class *create_size_class(unsigned int index,
 	class->index = index;
 	class->size = size;
 	class->pages_per_zspage = pages;
-	class->objs_per_zspage = pages * PAGE_SIZE / size;
+	class->objs_per_zspage = objs;
+	class->fuller_first = rules->fuller_first;
+	for (i = 1; i < objs; i++)
+		class->group[i] = rules->fullness_group(i, objs);
+	class->group[objs] = ZS_INUSE_RATIO_100;
 	return class;
 }
 
@@ -220,11 +290,11 @@ static int create_size_classes(struct zs_pool *pool, unsigned int chain_max)
 
 	for (i = ZS_SIZE_CLASSES; i-- > 0;) {
 		size = ZS_MIN_ALLOC_SIZE + i * ZS_SIZE_CLASS_DELTA;
-		pages = calculate_zspage_chain_size(size, chain_max);
+		pages = pool->rules->calculate_chain_size(size, chain_max);
 
 		if (!prev || prev->pages_per_zspage != pages ||
 		    prev->objs_per_zspage != pages * PAGE_SIZE / size) {
-			prev = create_size_class(i, size, pages);
+			prev = create_size_class(pool->rules, i, size, pages);
 			if (!prev)
 				return -ENOMEM;
 		}
@@ -239,17 +309,18 @@ static int create_size_classes(struct zs_pool *pool, unsigned int chain_max)
 static enum fullness_group get_fullness_group(const struct size_class *class,
 					      const struct zspage *zspage)
 {
-	if (!zspage->inuse)
-		return ZS_INUSE_RATIO_0;
-	if (zspage->inuse == class->objs_per_zspage)
-		return ZS_INUSE_RATIO_100;
-	return 100 * zspage->inuse / class->objs_per_zspage / 10 + 1;
+	return class->group[zspage->inuse];
 }
 
 static void insert_zspage(struct size_class *class, struct zspage *zspage,
 			  enum fullness_group fullness)
 {
-	list_add(&zspage->list, &class->fullness_list[fullness]);
+	struct list_head *head = &class->fullness_list[fullness];
+
+	if (class->fuller_first && !list_empty(head) &&
+	    zspage->inuse < list_first_entry(head, struct zspage, list)->inuse)
+		head = head->next;
+	list_add(&zspage->list, head);
 	zspage->fullness = fullness;
 }
 
@@ -266,7 +337,7 @@ static enum fullness_group fix_fullness_group(struct size_class *class,
 	return fg;
 }
 
-/* The newest zspage of the fullest group that has room. */
+/* The first zspage of the fullest group that has room. */
 static struct zspage *find_get_zspage(struct size_class *class)
 {
 	unsigned int fg;
@@ -375,7 +446,7 @@ static int zs_malloc(void *priv, size_t size, unsigned long *result)
 	if (!size)
 		return -EINVAL;
 	if (size > ZS_MAX_ALLOC_SIZE)
-		return -ENOSPC;
+		return pool->rules->too_large;
 
 	handle = kmem_cache_alloc(pool->handle_cachep, GFP_KERNEL);
 	if (!handle)
@@ -500,7 +571,7 @@ static u64 zs_can_compact(const struct size_class *class)
 	return unused / class->objs_per_zspage * class->pages_per_zspage;
 }
 
-/* Takes the newest zspage of the emptiest group out of its list. */
+/* Takes the first zspage of the emptiest group out of its list. */
 static struct zspage *isolate_src_zspage(struct size_class *class)
 {
 	struct zspage *zspage;
@@ -600,6 +671,40 @@ static u64 compact_class(struct zs_pool *pool, struct size_class *class)
 	return pages_freed;
 }
 
+/*
+ * __zs_compact of 6.1. Each source is emptied into as many destinations as it
+ * takes. There a reader was waited for, under the lock; here he may be the caller,
+ * and the class is given up as in 7.2.
+ */
+static u64 compact_class_6_1(struct zs_pool *pool, struct size_class *class)
+{
+	struct zspage *src, *dst;
+	u64 pages_freed = 0;
+
+	spin_lock(&class->lock);
+	while ((src = isolate_src_zspage(class))) {
+		if (src->readers || !zs_can_compact(class))
+			break;
+		while (src->inuse && (dst = isolate_dst_zspage(class))) {
+			migrate_zspage(class, src, dst);
+			putback_zspage(class, dst);
+		}
+		if (src->inuse)
+			break;
+		putback_zspage(class, src);
+		remove_zspage(pool, class, src);
+		free_zspage(src);
+		pages_freed += class->pages_per_zspage;
+		spin_unlock(&class->lock);
+		cond_resched();
+		spin_lock(&class->lock);
+	}
+	if (src)
+		putback_zspage(class, src);
+	spin_unlock(&class->lock);
+	return pages_freed;
+}
+
 static unsigned long zs_compact(void *priv)
 {
 	struct zs_pool *pool = priv;
@@ -610,7 +715,8 @@ static unsigned long zs_compact(void *priv)
 		return 0;
 	for (i = ZS_SIZE_CLASSES; i-- > 0;)
 		if (pool->size_class[i]->index == i)
-			pages_freed += compact_class(pool, pool->size_class[i]);
+			pages_freed += pool->rules->compact_class(
+				pool, pool->size_class[i]);
 	atomic_set(&pool->compaction_in_progress, 0);
 	return pages_freed;
 }
@@ -740,13 +846,32 @@ static void zs_destroy_pool(void *priv)
 	kfree(pool);
 }
 
+static const struct zs_rules rules_7_2 = {
+	.chain_size = 8,
+	.calculate_chain_size = calculate_zspage_chain_size,
+	.fullness_group = inuse_ratio_group,
+	.compact_class = compact_class,
+	.too_large = -ENOSPC,
+};
+
+static const struct zs_rules rules_6_1 = {
+	.chain_size = 4,
+	.calculate_chain_size = calculate_usedpc_chain_size,
+	.fullness_group = almost_group,
+	.fuller_first = true,
+	.compact_class = compact_class_6_1,
+	.too_large = -EINVAL,
+};
+
 static void *zs_create_pool(const struct zpool_config *config)
 {
+	const struct zs_rules *rules =
+		config->used_percent ? &rules_6_1 : &rules_7_2;
 	unsigned int chain_max = config->chain_size;
 	struct zs_pool *pool;
 
 	if (!chain_max)
-		chain_max = ZS_DEFAULT_CHAIN_SIZE;
+		chain_max = rules->chain_size;
 	if (WARN_ON_ONCE(chain_max > ZS_MAX_CHAIN_SIZE))
 		return NULL;
 
@@ -757,6 +882,7 @@ static void *zs_create_pool(const struct zpool_config *config)
 	atomic64_set(&pool->pages_allocated, 0);
 	atomic64_set(&pool->nr_zspages, 0);
 	atomic_set(&pool->compaction_in_progress, 0);
+	pool->rules = rules;
 	pool->lengths_only = config->lengths_only;
 	pool->handle_cachep = kmem_cache_create(
 		"zs_handle", sizeof(struct zs_handle), 0, 0, NULL);

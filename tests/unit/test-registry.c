@@ -205,7 +205,7 @@ static void test_nearest(void **state)
 		"unknown compressor 'zst' (did you mean 'zstd'?)");
 	refused(REGISTRY_HASH, "sipash-1-3",
 		"unknown hash 'sipash-1-3' (did you mean 'siphash-1-3'?)");
-	refused(REGISTRY_ZPOOL, "zbud", "unknown zpool 'zbud'");
+	refused(REGISTRY_ZPOOL, "slob", "unknown zpool 'slob'");
 	assert_string_equal(registry_nearest(REGISTRY_ZPOOL, "zmalloc"),
 			    "zsmalloc");
 	/* 3 edits are near, 4 are not, nor is more than half the word */

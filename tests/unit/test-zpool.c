@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * test-zpool.c - what every allocator of the registry promises (zswap/ops.h), in
- * each configuration; then what zsmalloc alone promises: the kernel's classes,
- * its choice of zspage, its compaction, to the page.
+ * each configuration; then what each of the kernel's promises alone: zsmalloc's
+ * classes, its choice of zspage, its compaction, to the page; where zbud and
+ * z3fold put an object, what they evict, and what z3fold's work moves.
  */
 #include <linux/mm.h>
 
@@ -27,7 +28,7 @@
 
 /*------------------------------------------------------------- the helpers */
 
-#define NR_CONTRACT 8
+#define NR_CONTRACT 9
 
 /* One run of the contract: an allocator, built in one way. */
 struct subject {
@@ -44,6 +45,7 @@ static const struct {
 	{ "bytes", { .chain_size = 0 } },
 	{ "lengths only", { .lengths_only = true } },
 	{ "bytes, chains of 4", { .chain_size = 4 } },
+	{ "bytes, as before 6.3", { .used_percent = true } },
 };
 
 /* splitmix64 */
@@ -97,9 +99,16 @@ static unsigned long pool_compact(struct zpool *zp)
 	return zp->ops->compact ? zp->ops->compact(zp->priv) : 0;
 }
 
+static void pool_work(struct zpool *zp)
+{
+	if (zp->ops->work)
+		zp->ops->work(zp->priv);
+}
+
 /* Ends a pool that must be empty and have held itself together. */
 static void pool_destroy(struct zpool *zp)
 {
+	pool_work(zp);
 	assert_int_equal(pool_check(zp), 0);
 	assert_int_equal(zpool_total_pages(zp), 0);
 	if (zp->ops->nr_zspages)
@@ -221,12 +230,15 @@ static void contract_refused_sizes(void **state)
 	const struct subject *s = *state;
 	struct zpool zp = pool_create(s->ops, &s->config);
 	unsigned long handle, held = compat_nr_allocated();
+	int error = -ENOSPC;
 	unsigned int i;
 
+	if (s->ops == &zpool_zsmalloc && s->config.used_percent)
+		error = -EINVAL;
 	assert_int_equal(zpool_malloc(&zp, 0, &handle), -EINVAL);
 	for (i = 0; i < ARRAY_SIZE(too_large); i++)
 		assert_int_equal(zpool_malloc(&zp, too_large[i], &handle),
-				 -ENOSPC);
+				 error);
 	assert_int_equal(compat_nr_allocated(), held);
 	pool_destroy(&zp);
 }
@@ -253,6 +265,7 @@ static void contract_neighbours(void **state)
 		}
 		for (i = 0; i < ARRAY_SIZE(o); i++)
 			zpool_free(&zp, o[i].handle);
+		pool_work(&zp);
 		assert_int_equal(zpool_total_pages(&zp), 0);
 	}
 	pool_destroy(&zp);
@@ -285,6 +298,7 @@ static void contract_reader_pins(void **state)
 			o[i].handle = 0;
 		}
 		pool_compact(&zp);
+		pool_work(&zp);
 		assert_int_equal(pool_check(&zp), 0);
 		assert_true(object_holds(mem, &o[reader]));
 		for (i = 0; i < ARRAY_SIZE(o); i++) {
@@ -376,6 +390,10 @@ static void contract_random(void **state)
 		if (step % 997 == 0)
 			assert_int_equal(pool_compact(&zp),
 					 pool_compact(&twin));
+		if (step % 61 == 0) {
+			pool_work(&zp);
+			pool_work(&twin);
+		}
 		if (step % 500 == 0) {
 			assert_int_equal(pool_check(&zp), 0);
 			assert_int_equal(pool_check(&twin), 0);
@@ -438,7 +456,7 @@ static unsigned int largest_size(struct zpool *zp)
 static void contract_malloc_fails(void **state)
 {
 	const struct subject *s = *state;
-	unsigned long before = compat_nr_allocated();
+	unsigned long before = compat_nr_allocated(), nr_failed = 0;
 	struct zpool zp = pool_create(s->ops, &s->config);
 	unsigned int sizes[] = { 1, 100, 700, 3000, 3624, largest_size(&zp) };
 	unsigned long handle[32 * ARRAY_SIZE(sizes)], held;
@@ -463,13 +481,15 @@ static void contract_malloc_fails(void **state)
 			assert_int_equal(zpool_total_pages(&zp), pages);
 			assert_int_equal(pool_check(&zp), 0);
 		}
-		/* a malloc that cannot fail would show nothing here */
-		assert_true(nth > 1);
+		nr_failed += nth - 1;
 		nr++;
 	}
+	/* one that never failed would show nothing here: a page each at least */
+	assert_true(nr_failed >= 32);
 	/* what takes no memory must work without any */
 	compat_fail_alloc(1, true);
 	pool_compact(&zp);
+	pool_work(&zp);
 	for (i = 0; i < nr; i++)
 		zpool_free(&zp, handle[i]);
 	assert_int_equal(pool_check(&zp), 0);
@@ -513,6 +533,8 @@ static const char *worker_step(struct worker *w, struct object *o,
 
 	if (step % 64 == w->id * 16)
 		pool_compact(w->zp);
+	if (step % 64 == w->id * 16 + 8)
+		pool_work(w->zp);
 	if (step % 4096 == w->id * 1024 && pool_check(w->zp))
 		return "check beside other threads";
 
@@ -589,6 +611,96 @@ static void contract_threads(void **state)
 	pool_destroy(&zp);
 }
 
+/* What two threads fight for: object i has the name i + 1. */
+#define SHARED_OBJECTS 600u
+
+struct arena {
+	struct zpool zp;
+	unsigned long handle[SHARED_OBJECTS];
+	unsigned int id;
+	bool wrong;
+};
+
+/* Whoever gets the handle out of its place frees the object. */
+static bool arena_free(struct arena *a, unsigned int i)
+{
+	unsigned long handle;
+
+	handle = __atomic_exchange_n(&a->handle[i], 0, __ATOMIC_ACQ_REL);
+	if (handle)
+		zpool_free(&a->zp, handle);
+	return handle != 0;
+}
+
+static int arena_evict(void *data, unsigned long name)
+{
+	struct arena *a = data;
+
+	/* 0: has no name yet; some are refused always, some sometimes */
+	if (!name || name % 7 == 0)
+		return -EAGAIN;
+	return arena_free(a, name - 1) || name % 3 ? 0 : -EAGAIN;
+}
+
+static void *arena_main(void *arg)
+{
+	struct arena *a = arg;
+	unsigned int id = __atomic_fetch_add(&a->id, 1, __ATOMIC_RELAXED);
+	unsigned long handle, none;
+	uint64_t rng = SEED + id;
+	unsigned int step, i;
+
+	for (step = 0; step < THREAD_STEPS; step++) {
+		i = rng_below(&rng, SHARED_OBJECTS);
+		if (step % 32 == 0)
+			a->zp.ops->shrink(a->zp.priv);
+		if (step % 64 == 0)
+			pool_work(&a->zp);
+		if (step % 2048 == 0 && pool_check(&a->zp))
+			__atomic_store_n(&a->wrong, true, __ATOMIC_RELAXED);
+		if (rng_below(&rng, 3) == 0) {
+			arena_free(a, i);
+			continue;
+		}
+		if (zpool_malloc(&a->zp, random_size(&rng), &handle))
+			continue;
+		a->zp.ops->set_name(a->zp.priv, handle, i + 1);
+		none = 0;
+		if (!__atomic_compare_exchange_n(&a->handle[i], &none, handle,
+						 false, __ATOMIC_ACQ_REL,
+						 __ATOMIC_RELAXED))
+			zpool_free(&a->zp, handle);
+	}
+	return NULL;
+}
+
+/* Those who allocate and free beside those who shrink. */
+static void contract_shrink_threads(void **state)
+{
+	static struct arena a;
+	const struct subject *s = *state;
+	struct zpool_config config = s->config;
+	pthread_t thread[NR_THREADS];
+	unsigned int i;
+
+	if (!s->ops->shrink)
+		return;
+	memset(&a, 0, sizeof(a));
+	config.evict = arena_evict;
+	config.evict_data = &a;
+	a.zp = pool_create(s->ops, &config);
+	for (i = 0; i < NR_THREADS; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, arena_main,
+						&a),
+				 0);
+	for (i = 0; i < NR_THREADS; i++)
+		pthread_join(thread[i], NULL);
+	assert_false(a.wrong);
+	for (i = 0; i < SHARED_OBJECTS; i++)
+		arena_free(&a, i);
+	pool_destroy(&a.zp);
+}
+
 /*---------------------------------------------------------------- zsmalloc */
 
 static struct zpool zs_create(unsigned int chain_size, bool lengths_only)
@@ -649,25 +761,36 @@ static bool observe_same_class(struct zpool *zp, unsigned int a, unsigned int b)
 
 /*
  * The rules once more, from the text and for one payload at a time: the sizes are
- * 32, 48 ... 4096; the best chain wastes least; equal neighbours are one class,
- * named by its largest size.
+ * 32, 48 ... 4096; the best chain wastes least, or has most full percents in use
+ * (before 6.3); equal neighbours are one class, named by its largest size.
  */
-static struct shape rule_shape(unsigned int size, unsigned int chain_max)
+static bool is_better(struct shape a, struct shape b, unsigned int size,
+		      bool used_percent)
+{
+	if (used_percent)
+		return a.objs * size * 100 / (a.pages * PAGE_SIZE) >
+		       b.objs * size * 100 / (b.pages * PAGE_SIZE);
+	return a.pages * PAGE_SIZE - a.objs * size <
+	       b.pages * PAGE_SIZE - b.objs * size;
+}
+
+static struct shape rule_shape(unsigned int size, unsigned int chain_max,
+			       bool used_percent)
 {
 	struct shape best = { 1, PAGE_SIZE / size };
 	unsigned int pages;
 
 	for (pages = 2; pages <= chain_max; pages++) {
-		unsigned int objs = pages * PAGE_SIZE / size;
+		struct shape shape = { pages, pages * PAGE_SIZE / size };
 
-		if (pages * PAGE_SIZE - objs * size <
-		    best.pages * PAGE_SIZE - best.objs * size)
-			best = (struct shape){ pages, objs };
+		if (is_better(shape, best, size, used_percent))
+			best = shape;
 	}
 	return best;
 }
 
-static unsigned int rule_class(unsigned int payload, unsigned int chain_max)
+static unsigned int rule_class(unsigned int payload, unsigned int chain_max,
+			       bool used_percent)
 {
 	unsigned int size = (payload + 8 + 15) / 16 * 16;
 	struct shape shape, next;
@@ -676,25 +799,31 @@ static unsigned int rule_class(unsigned int payload, unsigned int chain_max)
 		size = 32;
 	if (size > 4096)
 		size = 4096;
-	shape = rule_shape(size, chain_max);
+	shape = rule_shape(size, chain_max, used_percent);
 	for (; size < 4096; size += 16) {
-		next = rule_shape(size + 16, chain_max);
+		next = rule_shape(size + 16, chain_max, used_percent);
 		if (next.pages != shape.pages || next.objs != shape.objs)
 			break;
 	}
 	return size;
 }
 
-static void check_class_table(unsigned int chain_size, unsigned int nr_classes,
+static void check_class_table(unsigned int chain_size, bool used_percent,
+			      unsigned int nr_classes,
 			      unsigned int huge_payload)
 {
-	struct zpool zp = zs_create(chain_size, true);
+	const struct zpool_config config = {
+		.chain_size = used_percent ? 0 : chain_size,
+		.used_percent = used_percent,
+		.lengths_only = true,
+	};
+	struct zpool zp = pool_create(&zpool_zsmalloc, &config);
 	unsigned int payload, class, last = 0, nr = 0, huge = 0;
 	struct shape seen, rule;
 
 	for (payload = 1; payload <= MAX_SIZE; payload++) {
-		class = rule_class(payload, chain_size);
-		rule = rule_shape(class, chain_size);
+		class = rule_class(payload, chain_size, used_percent);
+		rule = rule_shape(class, chain_size, used_percent);
 		seen = observe_shape(&zp, payload);
 		assert_int_equal(seen.pages, rule.pages);
 		assert_int_equal(seen.objs, rule.objs);
@@ -716,19 +845,19 @@ static void check_class_table(unsigned int chain_size, unsigned int nr_classes,
 static void zs_class_table_chain8(void **state)
 {
 	(void)state;
-	check_class_table(8, 119, 3625);
+	check_class_table(8, false, 119, 3625);
 }
 
 static void zs_class_table_chain4(void **state)
 {
 	(void)state;
-	check_class_table(4, 69, 3257);
+	check_class_table(4, false, 69, 3257);
 }
 
 static void zs_class_table_chain16(void **state)
 {
 	(void)state;
-	check_class_table(16, 192, 3833);
+	check_class_table(16, false, 192, 3833);
 }
 
 /* Rows of the kernel's table for chains of 8, which is what 0 asks for. */
@@ -1095,6 +1224,664 @@ static void zs_check_sees_swapped_handles(void **state)
 	pool_destroy(&zp);
 }
 
+/*----------------------------------------------------- zsmalloc before 6.3 */
+
+static struct zpool zs_create_6_1(bool lengths_only)
+{
+	const struct zpool_config config = {
+		.used_percent = true,
+		.lengths_only = lengths_only,
+	};
+
+	return pool_create(&zpool_zsmalloc, &config);
+}
+
+static void zs_6_1_class_table(void **state)
+{
+	struct zpool zp = zs_create_6_1(true);
+	struct shape seen;
+
+	(void)state;
+	check_class_table(4, true, 69, 3257);
+	/* the one class in which the two rules differ in chains of 4 */
+	seen = observe_shape(&zp, 200);
+	assert_int_equal(seen.pages, 2);
+	assert_int_equal(seen.objs, 39);
+	pool_destroy(&zp);
+}
+
+/* Two zspages of 128, with @first and @second left; where does the next go? */
+static bool first_is_taken(unsigned int first, unsigned int second,
+			   bool compact)
+{
+	struct zpool zp = zs_create_6_1(false);
+	const unsigned char *in_first;
+	unsigned long handle[256];
+	unsigned int i;
+	bool taken;
+
+	for (i = 0; i < 256; i++)
+		handle[i] = must_malloc(&zp, 24);
+	in_first = address(&zp, handle[first]);
+	/* the first last, so that it is the newest of its group */
+	for (i = 256; i-- > 128 + second;)
+		free_at(&zp, handle, i);
+	for (i = 128; i-- > first;)
+		free_at(&zp, handle, i);
+	if (compact)
+		assert_int_equal(pool_compact(&zp), 0);
+	assert_int_equal(pool_check(&zp), 0);
+	handle[first] = must_malloc(&zp, 24);
+	taken = address(&zp, handle[first]) == in_first;
+	free_rest(&zp, handle, 256);
+	pool_destroy(&zp);
+	return taken;
+}
+
+/* Up to 96 of 128 are "almost empty": in there the newest is taken. */
+static void zs_6_1_groups(void **state)
+{
+	(void)state;
+	assert_true(first_is_taken(97, 96, false));
+	assert_false(first_is_taken(96, 97, false));
+	assert_true(first_is_taken(1, 96, false));
+	assert_true(first_is_taken(97, 127, false));
+}
+
+/* Put back by a compaction in vain, a zspage goes behind a fuller head. */
+static void zs_6_1_fuller_first(void **state)
+{
+	(void)state;
+	assert_true(first_is_taken(50, 90, false));
+	assert_false(first_is_taken(50, 90, true));
+	assert_true(first_is_taken(90, 50, true));
+}
+
+/*
+ * 2, 5 and 1 of 8, listed from the last: the third moves into the second, which is
+ * the next source then and moves into the first.
+ */
+static void zs_6_1_compact(void **state)
+{
+	static const unsigned int left[] = { 2, 5, 1 };
+	struct zpool zp = zs_create_6_1(false);
+	const unsigned char *where[24];
+	unsigned long handle[24];
+	struct object o[24];
+	unsigned int i;
+
+	(void)state;
+	fill_eights(&zp, handle, where, 3);
+	for (i = 0; i < 24; i++) {
+		o[i].handle = handle[i];
+		object_write(&zp, &o[i], EIGHT, i);
+	}
+	thin_out(&zp, handle, left, 3);
+	assert_int_equal(pool_compact(&zp), 2);
+	assert_int_equal(pool_check(&zp), 0);
+	assert_ptr_equal(address(&zp, handle[0]), where[0]);
+	assert_ptr_equal(address(&zp, handle[1]), where[1]);
+	/* into the slots freed last, from the lowest of the source on */
+	assert_ptr_equal(address(&zp, handle[8]), where[7]);
+	assert_ptr_equal(address(&zp, handle[16]), where[2]);
+	for (i = 0; i < 24; i++)
+		if (handle[i])
+			assert_true(object_intact(&zp, &o[i]));
+	assert_int_equal(pool_compact(&zp), 0);
+	free_rest(&zp, handle, 24);
+	pool_destroy(&zp);
+}
+
+/*--------------------------------------------------------- zbud and z3fold */
+
+#define EVICT_MAX 64
+
+/* What evict is to do, and what it did; object i has the name i + 1. */
+struct evictions {
+	struct zpool zp;
+	unsigned long handle[EVICT_MAX];
+	bool refuse[EVICT_MAX];
+	/* free this one as well, keep or fail all the same; 0: none */
+	unsigned int frees_too;
+	bool fails_after;
+	/* take an object of that size meanwhile; 0: none */
+	unsigned int takes;
+	unsigned long taken;
+	unsigned int order[EVICT_MAX];
+	unsigned int nr;
+};
+
+static int evict_one(void *data, unsigned long name)
+{
+	struct evictions *e = data;
+	unsigned int i = name - 1;
+
+	assert_in_range(name, 1, EVICT_MAX);
+	assert_true(e->nr < EVICT_MAX);
+	assert_int_equal(compat_spinlocks_held(), 0);
+	e->order[e->nr++] = name;
+	if (e->refuse[i])
+		return -EAGAIN;
+	if (e->frees_too) {
+		free_at(&e->zp, e->handle, e->frees_too - 1);
+		e->frees_too = 0;
+	}
+	if (e->takes) {
+		e->taken = must_malloc(&e->zp, e->takes);
+		e->takes = 0;
+	}
+	assert_true(e->handle[i] != 0);
+	free_at(&e->zp, e->handle, i);
+	return e->fails_after ? -EAGAIN : 0;
+}
+
+static void evictions_begin(struct evictions *e, const struct zpool_ops *ops)
+{
+	const struct zpool_config config = {
+		.evict = evict_one,
+		.evict_data = e,
+	};
+
+	memset(e, 0, sizeof(*e));
+	e->zp = pool_create(ops, &config);
+}
+
+/* An object with the name @name. */
+static void put(struct evictions *e, unsigned int name, size_t size)
+{
+	e->handle[name - 1] = must_malloc(&e->zp, size);
+	e->zp.ops->set_name(e->zp.priv, e->handle[name - 1], name);
+}
+
+/* Shrinks, and expects these names to be asked for, in this order. */
+static void expect_shrink(struct evictions *e, int err,
+			  const unsigned int *order, unsigned int nr)
+{
+	unsigned int i;
+
+	e->nr = 0;
+	assert_int_equal(e->zp.ops->shrink(e->zp.priv), err);
+	assert_int_equal(e->nr, nr);
+	for (i = 0; i < nr; i++)
+		assert_int_equal(e->order[i], order[i]);
+	assert_int_equal(pool_check(&e->zp), 0);
+}
+
+#define EXPECT_SHRINK(e, err, ...)                                             \
+	expect_shrink(e, err, (const unsigned int[]){ __VA_ARGS__ },           \
+		      ARRAY_SIZE(((const unsigned int[]){ __VA_ARGS__ })))
+
+static void evictions_end(struct evictions *e)
+{
+	free_rest(&e->zp, e->handle, EVICT_MAX);
+	if (e->taken)
+		zpool_free(&e->zp, e->taken);
+	pool_destroy(&e->zp);
+}
+
+static const struct zpool_ops *const shrinkers[] = { &zpool_zbud,
+						     &zpool_z3fold };
+
+static void shrink_invalid(void **state)
+{
+	const struct zpool_config config = { .lengths_only = true };
+	struct evictions e;
+	struct zpool zp;
+	unsigned long handle;
+	unsigned int k;
+
+	(void)state;
+	for (k = 0; k < ARRAY_SIZE(shrinkers); k++) {
+		evictions_begin(&e, shrinkers[k]);
+		expect_shrink(&e, -EINVAL, NULL, 0);
+		evictions_end(&e);
+
+		zp = pool_create(shrinkers[k], &config);
+		handle = must_malloc(&zp, 100);
+		assert_int_equal(zp.ops->shrink(zp.priv), -EINVAL);
+		zpool_free(&zp, handle);
+		pool_destroy(&zp);
+	}
+}
+
+/* The page that was allocated from least recently; a free does not count. */
+static void shrink_order(void **state)
+{
+	struct evictions e;
+	unsigned int k;
+
+	(void)state;
+	for (k = 0; k < ARRAY_SIZE(shrinkers); k++) {
+		evictions_begin(&e, shrinkers[k]);
+		put(&e, 1, 2900);
+		put(&e, 2, 3100);
+		put(&e, 3, 3200);
+		assert_int_equal(zpool_total_pages(&e.zp), 3);
+		/* 16 chunks, for which the first page alone has room */
+		put(&e, 4, 1000);
+		assert_int_equal(zpool_total_pages(&e.zp), 3);
+		free_at(&e.zp, e.handle, 3);
+		pool_work(&e.zp);
+		EXPECT_SHRINK(&e, 0, 2);
+		EXPECT_SHRINK(&e, 0, 3);
+		assert_int_equal(zpool_total_pages(&e.zp), 1);
+		EXPECT_SHRINK(&e, 0, 1);
+		expect_shrink(&e, -EINVAL, NULL, 0);
+		evictions_end(&e);
+	}
+}
+
+/* A page that cannot be emptied goes to the front; eight are tried. */
+static void shrink_refused(void **state)
+{
+	struct evictions e;
+	unsigned int k;
+
+	(void)state;
+	for (k = 0; k < ARRAY_SIZE(shrinkers); k++) {
+		evictions_begin(&e, shrinkers[k]);
+		put(&e, 1, 3000);
+		put(&e, 2, 3000);
+		put(&e, 3, 3000);
+		e.refuse[0] = true;
+		EXPECT_SHRINK(&e, 0, 1, 2);
+		e.refuse[2] = true;
+		EXPECT_SHRINK(&e, -EAGAIN, 3, 1, 3, 1, 3, 1, 3, 1);
+		e.refuse[0] = false;
+		EXPECT_SHRINK(&e, 0, 3, 1);
+		assert_int_equal(zpool_total_pages(&e.zp), 1);
+		/* it can still be allocated from */
+		put(&e, 4, 800);
+		assert_int_equal(zpool_total_pages(&e.zp), 1);
+		evictions_end(&e);
+	}
+}
+
+/* One of two evicted: what stays is asked for again, its neighbour's room free. */
+static void shrink_half(void **state)
+{
+	struct evictions e;
+	unsigned int k;
+
+	(void)state;
+	for (k = 0; k < ARRAY_SIZE(shrinkers); k++) {
+		evictions_begin(&e, shrinkers[k]);
+		put(&e, 1, 1900);
+		put(&e, 2, 1900);
+		assert_int_equal(zpool_total_pages(&e.zp), 1);
+		e.refuse[1] = true;
+		EXPECT_SHRINK(&e, -EAGAIN, 1, 2, 2, 2, 2, 2, 2, 2, 2);
+		put(&e, 3, 1900);
+		assert_int_equal(zpool_total_pages(&e.zp), 1);
+		e.refuse[1] = false;
+		EXPECT_SHRINK(&e, 0, 3, 2);
+		assert_int_equal(zpool_total_pages(&e.zp), 0);
+		evictions_end(&e);
+	}
+}
+
+/* Evict frees the neighbour, too; frees and fails; allocates. */
+static void shrink_meanwhile(void **state)
+{
+	struct evictions e;
+	unsigned int k;
+
+	(void)state;
+	for (k = 0; k < ARRAY_SIZE(shrinkers); k++) {
+		evictions_begin(&e, shrinkers[k]);
+		put(&e, 1, 1900);
+		put(&e, 2, 1900);
+		e.frees_too = 2;
+		EXPECT_SHRINK(&e, 0, 1);
+		assert_int_equal(zpool_total_pages(&e.zp), 0);
+
+		put(&e, 3, 3950);
+		e.fails_after = true;
+		EXPECT_SHRINK(&e, 0, 3);
+		assert_int_equal(zpool_total_pages(&e.zp), 0);
+		e.fails_after = false;
+
+		/* no object comes into a page under reclaim */
+		put(&e, 4, 1900);
+		e.takes = 100;
+		EXPECT_SHRINK(&e, 0, 4);
+		assert_int_equal(zpool_total_pages(&e.zp), 1);
+		evictions_end(&e);
+	}
+}
+
+/* Beside a first object of @chunks: header, first ... last. */
+static void expect_last(struct zpool *zp, unsigned long first,
+			unsigned long last, unsigned int header,
+			unsigned int chunks)
+{
+	assert_ptr_equal(address(zp, last), address(zp, first) - header +
+						    PAGE_SIZE - chunks * 64);
+}
+
+static void zbud_places(void **state)
+{
+	const struct zpool_config config = { .lengths_only = false };
+	struct zpool zp = pool_create(&zpool_zbud, &config);
+	unsigned long a, b, c, d, e, f, g;
+
+	(void)state;
+	assert_int_equal(zpool_malloc(&zp, 3969, &a), -ENOSPC);
+	a = must_malloc(&zp, 3968);
+	/* the 64 bytes that are left take one chunk */
+	b = must_malloc(&zp, 64);
+	assert_int_equal(zpool_total_pages(&zp), 1);
+	expect_last(&zp, a, b, 64, 1);
+	zpool_free(&zp, a);
+	zpool_free(&zp, b);
+	assert_int_equal(zpool_total_pages(&zp), 0);
+
+	a = must_malloc(&zp, 3000);	/* 47 chunks, 16 free */
+	b = must_malloc(&zp, 2500);	/* 40, 23 free */
+	c = must_malloc(&zp, 2500);
+	d = must_malloc(&zp, 1024);	/* best fit: exactly 16 */
+	e = must_malloc(&zp, 900);	/* of two that fit, the newer */
+	f = must_malloc(&zp, 900);
+	assert_int_equal(zpool_total_pages(&zp), 3);
+	expect_last(&zp, a, d, 64, 16);
+	expect_last(&zp, c, e, 64, 15);
+	expect_last(&zp, b, f, 64, 15);
+	/* two objects fill a page, even if there are 8 chunks left */
+	g = must_malloc(&zp, 10);
+	assert_int_equal(zpool_total_pages(&zp), 4);
+	zpool_free(&zp, g);
+
+	/* the one that changed last is in front; 23 chunks fit exactly */
+	zpool_free(&zp, e);
+	zpool_free(&zp, f);
+	e = must_malloc(&zp, 1472);
+	expect_last(&zp, b, e, 64, 23);
+	f = must_malloc(&zp, 1472);
+	expect_last(&zp, c, f, 64, 23);
+	/* the first place is free again, and taken first */
+	zpool_free(&zp, a);
+	a = must_malloc(&zp, 2900);
+	expect_last(&zp, a, d, 64, 16);
+	assert_int_equal(zpool_total_pages(&zp), 3);
+
+	zpool_free(&zp, a);
+	zpool_free(&zp, b);
+	zpool_free(&zp, c);
+	zpool_free(&zp, d);
+	zpool_free(&zp, e);
+	zpool_free(&zp, f);
+	pool_destroy(&zp);
+}
+
+static struct zpool z3fold_create(void)
+{
+	const struct zpool_config config = { .lengths_only = false };
+
+	return pool_create(&zpool_z3fold, &config);
+}
+
+/* Is the middle object @chunk chunks behind the header's begin? */
+static void expect_middle(struct zpool *zp, unsigned long last,
+			  unsigned int last_chunks, unsigned long middle,
+			  unsigned int chunk)
+{
+	assert_ptr_equal(address(zp, middle), address(zp, last) - PAGE_SIZE +
+						      last_chunks * 64 +
+						      chunk * 64);
+}
+
+static void z3fold_places(void **state)
+{
+	struct zpool zp = z3fold_create();
+	unsigned long a, b, c, d;
+
+	(void)state;
+	assert_int_equal(zpool_malloc(&zp, 4097, &a), -ENOSPC);
+	a = must_malloc(&zp, 3904);	/* 61 chunks of 62 */
+	b = must_malloc(&zp, 64);
+	assert_int_equal(zpool_total_pages(&zp), 1);
+	expect_last(&zp, a, b, 128, 1);
+	/* headless: no room beside it, though there were 3 chunks */
+	c = must_malloc(&zp, 3905);
+	d = must_malloc(&zp, 1);
+	assert_int_equal(zpool_total_pages(&zp), 3);
+	zpool_free(&zp, a);
+	zpool_free(&zp, b);
+	zpool_free(&zp, c);
+	zpool_free(&zp, d);
+	pool_work(&zp);
+	assert_int_equal(zpool_total_pages(&zp), 0);
+
+	a = must_malloc(&zp, 1000);	/* first, last, middle: 16, 20, 26 */
+	b = must_malloc(&zp, 1280);
+	c = must_malloc(&zp, 1664);
+	assert_int_equal(zpool_total_pages(&zp), 1);
+	expect_last(&zp, a, b, 128, 20);
+	expect_middle(&zp, b, 20, c, 2 + 16);
+	zpool_free(&zp, a);
+	zpool_free(&zp, b);
+	zpool_free(&zp, c);
+	pool_destroy(&zp);
+}
+
+/* The holes that frees leave beside a middle object. */
+static void z3fold_closes_holes(void **state)
+{
+	struct zpool zp = z3fold_create();
+	unsigned long first, last, middle, other;
+	struct object o;
+
+	(void)state;
+	first = must_malloc(&zp, 1024);		/* 16 */
+	last = must_malloc(&zp, 1024);		/* 16 */
+	middle = must_malloc(&zp, 640);		/* 10, at 18 */
+	o = (struct object){ .handle = middle };
+	object_write(&zp, &o, 640, 7);
+	/* full, in no list: at once; 20 chunks behind the middle: it moves */
+	zpool_free(&zp, first);
+	expect_middle(&zp, last, 16, middle, 64 - 16 - 10);
+	assert_true(object_intact(&zp, &o));
+	/* 36 chunks before it: into the first place; 35 would leave a gap */
+	first = must_malloc(&zp, 36 * 64);
+	assert_int_equal(zpool_total_pages(&zp), 1);
+	expect_last(&zp, first, last, 128, 16);
+
+	/* full again; the last goes: no gap between first and middle */
+	zpool_free(&zp, last);
+	last = must_malloc(&zp, 1024);
+	assert_int_equal(zpool_total_pages(&zp), 1);
+	expect_middle(&zp, last, 16, middle, 38);
+
+	/* the middle alone becomes the first, not before its work is done */
+	zpool_free(&zp, first);
+	zpool_free(&zp, last);
+	other = must_malloc(&zp, 2000);
+	assert_int_equal(zpool_total_pages(&zp), 2);
+	zpool_free(&zp, other);
+	pool_work(&zp);
+	assert_int_equal(zpool_total_pages(&zp), 1);
+	assert_true(object_intact(&zp, &o));
+	last = must_malloc(&zp, 52 * 64);
+	assert_int_equal(zpool_total_pages(&zp), 1);
+	expect_last(&zp, middle, last, 128, 52);
+	zpool_free(&zp, middle);
+	zpool_free(&zp, last);
+	pool_destroy(&zp);
+}
+
+/* A gap of two chunks beside the middle stays, one of three is closed. */
+static void z3fold_small_gap(void **state)
+{
+	struct zpool zp = z3fold_create();
+	unsigned long first, last, middle;
+	unsigned int gap;
+
+	(void)state;
+	for (gap = 2; gap <= 3; gap++) {
+		first = must_malloc(&zp, 1024);
+		last = must_malloc(&zp, 1024);
+		middle = must_malloc(&zp, (30 - gap) * 64);
+		expect_middle(&zp, last, 16, middle, 18);
+		zpool_free(&zp, first);
+		expect_middle(&zp, last, 16, middle, gap < 3 ? 18 : 18 + gap);
+		zpool_free(&zp, last);
+		zpool_free(&zp, middle);
+		pool_work(&zp);
+		assert_int_equal(zpool_total_pages(&zp), 0);
+	}
+	pool_destroy(&zp);
+}
+
+/* Two pages of two objects, each of which loses one: a page's worth is left. */
+static void z3fold_two_singles(struct evictions *e)
+{
+	put(e, 1, 35 * 64);
+	put(e, 2, 35 * 64);
+	put(e, 3, 27 * 64);	/* into the page of 2 */
+	put(e, 4, 27 * 64);	/* into the page of 1 */
+	assert_int_equal(zpool_total_pages(&e->zp), 2);
+	free_at(&e->zp, e->handle, 3);
+	free_at(&e->zp, e->handle, 1);
+	assert_int_equal(zpool_total_pages(&e->zp), 2);
+}
+
+static void z3fold_moves_single(void **state)
+{
+	struct evictions e;
+	struct object o;
+
+	(void)state;
+	evictions_begin(&e, &zpool_z3fold);
+	z3fold_two_singles(&e);
+	o = (struct object){ .handle = e.handle[2] };
+	object_write(&e.zp, &o, 27 * 64, 3);
+	pool_work(&e.zp);
+	/* 1 finds no page, and then is the page that 3 finds */
+	assert_int_equal(zpool_total_pages(&e.zp), 1);
+	assert_int_equal(pool_check(&e.zp), 0);
+	expect_last(&e.zp, e.handle[0], e.handle[2], 128, 27);
+	assert_true(object_intact(&e.zp, &o));
+
+	/* a page with an object from elsewhere: passed over, never emptied */
+	expect_shrink(&e, -EAGAIN, NULL, 0);
+	free_at(&e.zp, e.handle, 0);
+	put(&e, 5, 3000);
+	pool_work(&e.zp);
+	assert_int_equal(zpool_total_pages(&e.zp), 2);
+	put(&e, 6, 35 * 64);
+	assert_int_equal(zpool_total_pages(&e.zp), 2);
+	EXPECT_SHRINK(&e, 0, 5);
+	/* and an ordinary one again when that object is gone */
+	free_at(&e.zp, e.handle, 2);
+	pool_work(&e.zp);
+	EXPECT_SHRINK(&e, 0, 6);
+	assert_int_equal(zpool_total_pages(&e.zp), 0);
+	evictions_end(&e);
+}
+
+/* A reader keeps an object where it is. */
+static void z3fold_spares_readers(void **state)
+{
+	unsigned char copy[MAX_SIZE];
+	struct evictions e;
+	const void *mem;
+
+	(void)state;
+	evictions_begin(&e, &zpool_z3fold);
+	z3fold_two_singles(&e);
+	mem = zpool_obj_read_begin(&e.zp, e.handle[2], 10, copy);
+	pool_work(&e.zp);
+	assert_int_equal(zpool_total_pages(&e.zp), 2);
+	assert_ptr_equal(address(&e.zp, e.handle[2]), mem);
+	zpool_obj_read_end(&e.zp, e.handle[2], mem);
+	evictions_end(&e);
+
+	evictions_begin(&e, &zpool_z3fold);
+	put(&e, 1, 1024);
+	put(&e, 2, 1024);
+	put(&e, 3, 640);
+	mem = zpool_obj_read_begin(&e.zp, e.handle[2], 10, copy);
+	free_at(&e.zp, e.handle, 0);
+	assert_ptr_equal(address(&e.zp, e.handle[2]), mem);
+	zpool_obj_read_end(&e.zp, e.handle[2], mem);
+	evictions_end(&e);
+}
+
+/* Until the work is done, the list is that of before and takes nothing in. */
+static void z3fold_defers(void **state)
+{
+	struct zpool zp = z3fold_create();
+	unsigned long a, b, c, d;
+
+	(void)state;
+	a = must_malloc(&zp, 1024);	/* 16 and 16: listed with 30 */
+	b = must_malloc(&zp, 1024);
+	zpool_free(&zp, b);
+	c = must_malloc(&zp, 40 * 64);	/* there were 46 now */
+	assert_int_equal(zpool_total_pages(&zp), 2);
+	d = must_malloc(&zp, 30 * 64);	/* finds it, drops it from its list */
+	assert_int_equal(zpool_total_pages(&zp), 3);
+	assert_int_equal(pool_check(&zp), 0);
+	pool_work(&zp);
+	assert_int_equal(pool_check(&zp), 0);
+	/* its one object moved to where 22 are left */
+	expect_last(&zp, c, a, 128, 16);
+	assert_int_equal(zpool_total_pages(&zp), 2);
+	zpool_free(&zp, c);
+	zpool_free(&zp, a);
+	/* both gone, but the page is there until its work was done */
+	assert_int_equal(zpool_total_pages(&zp), 2);
+	pool_work(&zp);
+	assert_int_equal(zpool_total_pages(&zp), 1);
+	zpool_free(&zp, d);
+	pool_destroy(&zp);
+}
+
+/* Middle, first, last; and what is freed while its page is under reclaim. */
+static void z3fold_evicts_three(void **state)
+{
+	struct evictions e;
+
+	(void)state;
+	evictions_begin(&e, &zpool_z3fold);
+	put(&e, 1, 1024);
+	put(&e, 2, 1024);
+	put(&e, 3, 1024);
+	assert_int_equal(zpool_total_pages(&e.zp), 1);
+	EXPECT_SHRINK(&e, 0, 3, 1, 2);
+	assert_int_equal(zpool_total_pages(&e.zp), 0);
+
+	put(&e, 4, 1024);
+	put(&e, 5, 1024);
+	put(&e, 6, 1024);
+	e.frees_too = 4;
+	e.refuse[4] = true;
+	EXPECT_SHRINK(&e, -EAGAIN, 6, 5, 5, 5, 5, 5, 5, 5, 5);
+	/* listed again, with all the room but 16 chunks */
+	put(&e, 7, 46 * 64);
+	assert_int_equal(zpool_total_pages(&e.zp), 1);
+	evictions_end(&e);
+}
+
+/* Two handles that changed places lead to the wrong objects: check must see it. */
+static void z3fold_check_sees_swapped_handles(void **state)
+{
+	struct zpool zp = z3fold_create();
+	unsigned long *a = (unsigned long *)must_malloc(&zp, 3000);
+	unsigned long *b = (unsigned long *)must_malloc(&zp, 3000);
+	unsigned long word = *a;
+
+	(void)state;
+	*a = *b;
+	*b = word;
+	assert_int_equal(pool_check(&zp), -EUCLEAN);
+	*b = *a;
+	*a = word;
+	zpool_free(&zp, (unsigned long)a);
+	zpool_free(&zp, (unsigned long)b);
+	pool_destroy(&zp);
+}
+
 /*-------------------------------------------------------------------- main */
 
 static const struct CMUnitTest contract[NR_CONTRACT] = {
@@ -1106,9 +1893,10 @@ static const struct CMUnitTest contract[NR_CONTRACT] = {
 	cmocka_unit_test(contract_create_fails),
 	cmocka_unit_test(contract_malloc_fails),
 	cmocka_unit_test(contract_threads),
+	cmocka_unit_test(contract_shrink_threads),
 };
 
-static const struct CMUnitTest zsmalloc_tests[] = {
+static const struct CMUnitTest member_tests[] = {
 	cmocka_unit_test(zs_class_table_chain8),
 	cmocka_unit_test(zs_class_table_chain4),
 	cmocka_unit_test(zs_class_table_chain16),
@@ -1122,6 +1910,24 @@ static const struct CMUnitTest zsmalloc_tests[] = {
 	cmocka_unit_test(zs_compact_spares_readers),
 	cmocka_unit_test(zs_compact_frees_the_freeable),
 	cmocka_unit_test(zs_check_sees_swapped_handles),
+	cmocka_unit_test(zs_6_1_class_table),
+	cmocka_unit_test(zs_6_1_groups),
+	cmocka_unit_test(zs_6_1_fuller_first),
+	cmocka_unit_test(zs_6_1_compact),
+	cmocka_unit_test(shrink_invalid),
+	cmocka_unit_test(shrink_order),
+	cmocka_unit_test(shrink_refused),
+	cmocka_unit_test(shrink_half),
+	cmocka_unit_test(shrink_meanwhile),
+	cmocka_unit_test(zbud_places),
+	cmocka_unit_test(z3fold_places),
+	cmocka_unit_test(z3fold_closes_holes),
+	cmocka_unit_test(z3fold_small_gap),
+	cmocka_unit_test(z3fold_moves_single),
+	cmocka_unit_test(z3fold_spares_readers),
+	cmocka_unit_test(z3fold_defers),
+	cmocka_unit_test(z3fold_evicts_three),
+	cmocka_unit_test(z3fold_check_sees_swapped_handles),
 };
 
 /* The contract for one subject: tests named after it, which is their state. */
@@ -1145,7 +1951,7 @@ static int run_all(unsigned int nr_allocators)
 	enum { NR_WAYS = ARRAY_SIZE(configurations) };
 	struct subject subjects[nr_allocators * NR_WAYS];
 	struct CMUnitTest tests[nr_allocators * NR_WAYS * ARRAY_SIZE(contract) +
-				ARRAY_SIZE(zsmalloc_tests)];
+				ARRAY_SIZE(member_tests)];
 	struct CMUnitTest *next = tests;
 	struct subject *s = subjects;
 	unsigned int i, k;
@@ -1164,7 +1970,7 @@ static int run_all(unsigned int nr_allocators)
 			next += ARRAY_SIZE(contract);
 		}
 	}
-	memcpy(next, zsmalloc_tests, sizeof(zsmalloc_tests));
+	memcpy(next, member_tests, sizeof(member_tests));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
 
