@@ -378,6 +378,11 @@ void zswap_lru_reparent(struct zswap_lru *from, struct zswap_lru *to)
  * zswap entry functions
  **********************************/
 
+static bool zswap_entry_shared(const struct zswap_entry *entry)
+{
+	return entry->charged && zswap_content_shared(entry->content);
+}
+
 static struct zswap_entry *zswap_entry_cache_alloc(struct zswap *zs)
 {
 	return kmem_cache_alloc(zs->entry_cache, GFP_KERNEL);
@@ -617,10 +622,11 @@ void zswap_page_facts(struct zswap *zs, const void *page,
  * The entry was seen on the LRU, or in the tree, and may have gone since: it is
  * not looked into before it is found again in the tree with the folio of its slot
  * locked, which keeps store, load and invalidate away. Only the slot is freed
- * here; the bytes go with the last sharer, so a shared content is spared.
+ * here; the bytes go with the last sharer, so a shared content is spared where it
+ * is the pool that has to shrink.
  */
 static int zswap_writeback_entry(struct zswap *zs, struct zswap_entry *entry,
-				 swp_entry_t swp)
+				 swp_entry_t swp, bool spare_shared)
 {
 	struct xarray *tree = swap_zswap_tree(zs, swp);
 	struct zswap_folio folio = { .swap = swp, .nr_pages = 1 };
@@ -634,7 +640,7 @@ static int zswap_writeback_entry(struct zswap *zs, struct zswap_entry *entry,
 	if (xa_load(tree, swp_offset(swp) % ZSWAP_TREE_SLOTS) != entry)
 		goto drop;
 	err = -EBUSY;
-	if (entry->charged && zswap_content_shared(entry->content))
+	if (spare_shared && zswap_entry_shared(entry))
 		goto drop;
 	err = zswap_entry_read(zs, entry, folio.data);
 	if (err)
@@ -662,7 +668,7 @@ int zswap_writeback(struct zswap *zs, swp_entry_t swp)
 
 	if (!entry)
 		return -ENOENT;
-	err = zswap_writeback_entry(zs, entry, swp);
+	err = zswap_writeback_entry(zs, entry, swp, true);
 	if (!err)
 		atomic_long_inc(&zs->stats.written_back_pages);
 	return err;
@@ -678,7 +684,8 @@ int zswap_writeback(struct zswap *zs, swp_entry_t swp)
  * may be busy, and must not stop the list.
  */
 static bool shrink_memcg_cb(struct zswap *zs, struct zswap_lru *lru,
-			    struct zswap_entry **victim, swp_entry_t *swp)
+			    bool spare_shared, struct zswap_entry **victim,
+			    swp_entry_t *swp)
 {
 	struct zswap_entry *entry;
 
@@ -689,7 +696,7 @@ static bool shrink_memcg_cb(struct zswap *zs, struct zswap_lru *lru,
 		list_move_tail(&entry->lru, &lru->list);
 		if (entry->referenced) {
 			entry->referenced = false;
-		} else if (!zswap_content_shared(entry->content)) {
+		} else if (!spare_shared || !zswap_entry_shared(entry)) {
 			*victim = entry;
 			*swp = entry->swpentry;
 		}
@@ -739,10 +746,11 @@ unsigned long zswap_shrinker_scan(struct zswap *zs, struct mem_cgroup *memcg,
 	if (!READ_ONCE(zs->shrinker_enabled) || !zs->behaviour->own_lru ||
 	    !zs->ops->writeback_enabled(zs->env, memcg))
 		return SHRINK_STOP;
-	while (nr_to_scan-- && shrink_memcg_cb(zs, lru, &victim, &swp)) {
+	while (nr_to_scan-- &&
+	       shrink_memcg_cb(zs, lru, true, &victim, &swp)) {
 		if (!victim)
 			continue;
-		err = zswap_writeback_entry(zs, victim, swp);
+		err = zswap_writeback_entry(zs, victim, swp, true);
 		if (err) {
 			atomic_long_inc(&zs->stats.reject_reclaim_fail);
 			/* Somebody reads it back: the memory is wanted here. */
@@ -756,8 +764,14 @@ unsigned long zswap_shrinker_scan(struct zswap *zs, struct mem_cgroup *memcg,
 	return written ? written : SHRINK_STOP;
 }
 
-/* 0: something was written. -ENOENT: there is nothing to try. -EAGAIN: not this time. */
-static int shrink_memcg(struct zswap *zs, struct mem_cgroup *memcg)
+/*
+ * 0: something was written. -ENOENT: there is nothing to try. -EAGAIN: not this time.
+ * Shared contents are spared for the pool's sake, where writing one slot of several
+ * frees nothing. For a memcg at its zswap.max it frees the charge, and which others
+ * hold the same content must not matter to it.
+ */
+static int shrink_memcg(struct zswap *zs, struct mem_cgroup *memcg,
+			bool spare_shared)
 {
 	unsigned long nr_to_walk = zs->behaviour->shrink_batch;
 	bool scanned = false, shrunk = false;
@@ -768,12 +782,12 @@ static int shrink_memcg(struct zswap *zs, struct mem_cgroup *memcg)
 		return -ENOENT;
 
 	while (nr_to_walk-- &&
-	       shrink_memcg_cb(zs, zs->ops->lru(zs->env, memcg), &victim,
-			       &swp)) {
+	       shrink_memcg_cb(zs, zs->ops->lru(zs->env, memcg), spare_shared,
+			       &victim, &swp)) {
 		scanned = true;
 		if (!victim)
 			continue;
-		if (zswap_writeback_entry(zs, victim, swp)) {
+		if (zswap_writeback_entry(zs, victim, swp, spare_shared)) {
 			atomic_long_inc(&zs->stats.reject_reclaim_fail);
 			continue;
 		}
@@ -834,7 +848,7 @@ void zswap_shrink_worker(struct zswap *zs)
 			attempts = 0;
 			goto resched;
 		}
-		ret = shrink_memcg(zs, memcg);
+		ret = shrink_memcg(zs, memcg, true);
 		/* Nothing to write back in this one is no attempt. */
 		if (ret == -ENOENT)
 			continue;
@@ -974,7 +988,7 @@ static bool zswap_store_folio(struct zswap *zs, struct zswap_folio *folio)
 	/* A memcg's reclaim looks for victims on its own LRU, if it has one. */
 	if (!zs->ops->may_zswap(zs->env, folio->objcg) &&
 	    (!zs->behaviour->own_lru ||
-	     shrink_memcg(zs, zs->ops->memcg(zs->env, folio->objcg))))
+	     shrink_memcg(zs, zs->ops->memcg(zs->env, folio->objcg), false)))
 		return false;
 	if (zswap_check_limits(zs))
 		return false;

@@ -285,10 +285,8 @@ static unsigned int attempt_writeback(struct zdedup *zd,
 }
 
 /*
- * The kernel's test wants zswpwb > 0. Where all 1024 pages share one content it
- * is NOT met: shared contents are spared (docs/MODEL.md), so the group's pages are
- * refused and written by the swap layer. The vector says so, until writing shared
- * contents back can be chosen.
+ * The kernel's test wants zswpwb > 0, and its 1024 pages are all equal: a group at
+ * its limit writes back shared contents as well (docs/MODEL.md).
  */
 static void writeback_enabled(const struct variant *v, uint32_t memcg)
 {
@@ -301,12 +299,8 @@ static void writeback_enabled(const struct variant *v, uint32_t memcg)
 	zdedup_memcg_set_writeback(zd, 2, true);
 	fit = attempt_writeback(zd, v, memcg, where);
 	assert_in_range(fit, 1, WB_PAGES / 4);
-	in = variant_shares(v) ? 0 : stores_let_in(fit);
-	if (variant_shares(v))
-		print_message("# kernel's assertion not met: zswpwb is 0 when "
-			      "all pages share one content\n");
-	else
-		assert_int_not_equal(in, 0);
+	in = stores_let_in(fit);
+	assert_int_not_equal(in, 0);
 	assert_int_equal(where[ZDEDUP_POOL], fit + in);
 	assert_int_equal(where[ZDEDUP_DEVICE], WB_PAGES - fit - in);
 	assert_int_equal(where[ZDEDUP_RESIDENT], 0);
@@ -405,8 +399,7 @@ static void test_no_kmem_bypass(void **state)
 
 /*
  * A group over its zswap.max of one page is shrunk, its neighbour is not. With
- * equal pages the neighbour holds the same content, and so nothing is written back
- * of either: NOT as the kernel's test wants it (see writeback_enabled()).
+ * equal pages the neighbour holds the same content, which must not matter.
  */
 static void test_no_invasive_cgroup_shrink(void **state)
 {
@@ -426,14 +419,10 @@ static void test_no_invasive_cgroup_shrink(void **state)
 		assert_int_equal(length_of(zd, quarter_random_page(v, i)),
 				 length);
 		put_at(zd, at(0, i), WB_GROUP, quarter_random_page(v, i));
-		if (!variant_shares(v) && i - 50 >= fit)
+		if (i - 50 >= fit)
 			written += (i - 50 - fit) / fit % 2;
 	}
-	if (variant_shares(v))
-		print_message("# kernel's assertion not met: the group over its "
-			      "limit writes back nothing of what others share\n");
-	else
-		assert_int_not_equal(written, 0);
+	assert_int_not_equal(written, 0);
 	s = model_stats(zd);
 	assert_int_equal(s.zswpwb, written);
 	assert_int_equal(s.live_device, 50 - fit);
