@@ -309,8 +309,13 @@ void zdedup_get_stats(struct zdedup *zd, struct zdedup_stats *stats);
  */
 int zdedup_check(struct zdedup *zd, char *why);
 
-/* "liblz4 1.9.4": the code behind the current compressor. */
+/* "libzstd 1.5.4": the code behind the current compressor. */
 const char *zdedup_codec_version(struct zdedup *zd);
+/*
+ * Are its bytes those that the kernel's own compressor of that name makes? If not,
+ * @note (ZDEDUP_WHY_MAX bytes) says in one line how far from them they are.
+ */
+bool zdedup_codec_exact(struct zdedup *zd, char *note);
 
 /*------------------------------------------------------------------ stages */
 

@@ -151,6 +151,7 @@ void engine_destroy(struct engine *engine)
 void replay_result_clear(struct replay_result *result)
 {
 	g_free(result->codec_version);
+	g_free(result->codec_note);
 	if (result->checkpoints)
 		g_array_unref(result->checkpoints);
 }
@@ -552,6 +553,7 @@ int engine_run(struct engine *engine, struct trace *trace,
 	       struct replay_result *result)
 {
 	const struct replay_options *options = engine->options;
+	char note[ZDEDUP_WHY_MAX];
 	struct trace_event ev;
 	int status, got;
 
@@ -564,6 +566,8 @@ int engine_run(struct engine *engine, struct trace *trace,
 	result->kernel = options->kernel;
 	result->vantage = trace_summary(trace)->vantage;
 	result->codec_version = g_strdup(zdedup_codec_version(engine->zd));
+	if (!zdedup_codec_exact(engine->zd, note))
+		result->codec_note = g_strdup(note);
 	result->has_baseline = !is_none(options->dedup);
 	result->limited = replay_totalram_pages(options) ||
 			  memcgs_limited(engine->memcgs);

@@ -57,6 +57,7 @@ struct replay_result {
 	const char *path, *format, *vantage;	/* the trace's, valid as long as it */
 	const char *kernel;
 	char *codec_version;
+	char *codec_note;		/* how its bytes differ from the kernel's; NULL: not at all */
 	struct census_counts counts;
 	struct zdedup_stats stats;
 	struct zdedup_stats baseline;

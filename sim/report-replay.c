@@ -90,6 +90,7 @@ static struct value *config_object(const struct replay_options *options,
 				      "kept" : "exclusive");
 	value_string(object, "compressor", options->compressor);
 	value_string(object, "codec_version", result->codec_version);
+	value_bool(object, "codec_exact", !result->codec_note);
 	value_string(object, "zpool", options->zpool);
 	if (!zdedup_kernel_has_zpool(options->kernel, zpool))
 		value_bool(object, "not_in_this_kernel", true);

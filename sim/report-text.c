@@ -299,6 +299,9 @@ void report_text(FILE *file, const struct replay_options *options,
 		fprintf(file, "\nLinux %s, %s (%s), %s, dedup %s\n",
 			options->kernel, options->compressor, r->codec_version,
 			options->zpool, options->dedup);
+		if (r->codec_note)
+			fprintf(file, "Not the kernel's bytes: %s.\n",
+				r->codec_note);
 		fprintf(file, "%-10s %11s %11s %11s %11s %8s\n", "The pool",
 			"pages", "payload", "pool", "metadata", "density");
 		all_rows(file, r, sizes_row);

@@ -904,6 +904,36 @@ const char *zdedup_codec_version(struct zdedup *zd)
 	return zswap_codec_version(&zd->zs);
 }
 
+/* Figures: docs/MODEL.md, "Compressors". */
+bool zdedup_codec_exact(struct zdedup *zd, char *note)
+{
+	static const char *const others[][2] = {
+		{ "lz4hc", "about 15 % of pages differ by some bytes from the kernel's lz4hc" },
+		{ "liblz4", "about 3 % of pages are 1 to 5 bytes smaller than the kernel's lz4 makes them" },
+		{ "liblzo2", "most pages differ by some bytes from the kernel's lzo" },
+		{ "none", "no kernel has it" },
+	};
+	const char *versions = zd->zs.behaviour->zstd_versions;
+	const char *name = zswap_codec_name(&zd->zs);
+	const char *version = zswap_codec_version(&zd->zs);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(others); i++) {
+		if (!strcmp(name, others[i][0])) {
+			snprintf(note, ZDEDUP_WHY_MAX, "%s", others[i][1]);
+			return false;
+		}
+	}
+	if (strcmp(name, "zstd") ||
+	    zswap_word_in(versions, strrchr(version, ' ') + 1))
+		return true;
+	snprintf(note, ZDEDUP_WHY_MAX,
+		 "Linux %s has zstd %.*s: many pages differ by some bytes, pools by up to 0.4 %%; zstd:lib=PATH takes that library",
+		 zd->zs.behaviour->kernel, (int)strcspn(versions, " "),
+		 versions);
+	return false;
+}
+
 void zdedup_set_stage_hook(struct zdedup *zd,
 			   void (*hook)(void *data, enum zdedup_stage stage),
 			   void *data)

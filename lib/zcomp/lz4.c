@@ -246,7 +246,7 @@ static int lz4_decompress(void *ctx, const void *src, unsigned int slen,
 static const char *lz4_version(const struct zcomp_params *params)
 {
 	(void)params;
-	return "kernel lz4 (zdedup)";
+	return "zdedup lz4 1";
 }
 
 static void *lz4_create_ctx(const struct zcomp_params *params)

@@ -489,13 +489,13 @@ static int lzo_decompress(void *ctx, const void *src, unsigned int slen,
 static const char *lzo_version(const struct zcomp_params *params)
 {
 	(void)params;
-	return "kernel lzo (zdedup)";
+	return "zdedup lzo 1";
 }
 
 static const char *lzo_rle_version(const struct zcomp_params *params)
 {
 	(void)params;
-	return "kernel lzo-rle (zdedup)";
+	return "zdedup lzo-rle 1";
 }
 
 static void *lzo_create_ctx(const struct zcomp_params *params)

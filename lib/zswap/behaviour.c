@@ -15,7 +15,7 @@ static const struct zswap_behaviour zswap_behaviours[] = {
 		.summary = "zsmalloc alone, incompressible pages kept raw",
 		.zpools = "zsmalloc",
 		.lacks = "same_filled_pages duplicate_entry",
-		.zstd_version = "1.5.7",
+		.zstd_versions = "1.5.7",
 		.zstd_hint = 1 << 18,
 		.chain_size = 8,
 		.entry_bytes = 56,
@@ -32,7 +32,7 @@ static const struct zswap_behaviour zswap_behaviours[] = {
 		.zpools = "zsmalloc zbud",
 		.lacks = "same_filled_pages duplicate_entry "
 			 "stored_incompressible_pages decompress_fail",
-		.zstd_version = "1.5.2",
+		.zstd_versions = "1.5.2 1.5.4",
 		.chain_size = 8,
 		.entry_bytes = 56,
 		.node_bytes = 576,
@@ -47,7 +47,7 @@ static const struct zswap_behaviour zswap_behaviours[] = {
 		.zpools = "zbud z3fold zsmalloc",
 		.lacks = "stored_incompressible_pages decompress_fail "
 			 "reject_compress_fail swpout_zero swpin_zero zswpwb",
-		.zstd_version = "1.4.10",
+		.zstd_versions = "1.4.10",
 		.chain_size = 4,
 		.used_percent = true,
 		.header_bytes = 8,

@@ -320,6 +320,15 @@ int zswap_set_compressor(struct zswap *zs, const struct zcomp_ops *comp,
 	return 0;
 }
 
+const char *zswap_codec_name(struct zswap *zs)
+{
+	struct zswap_pool *pool = zswap_pool_current_get(zs);
+	const char *name = pool->comp->name;
+
+	zswap_pool_put(pool);
+	return name;
+}
+
 const char *zswap_codec_version(struct zswap *zs)
 {
 	struct zswap_pool *pool = zswap_pool_current_get(zs);

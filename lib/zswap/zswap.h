@@ -55,7 +55,7 @@ struct zswap;
  * @summary:      one line about it
  * @zpools:       the allocators that it has
  * @lacks:        the counters of struct zdedup_stats that it has not
- * @zstd_version: of its lib/zstd
+ * @zstd_versions: of its lib/zstd, and others that were found to make the same bytes
  * @zstd_hint:    see struct zcomp_params
  * @chain_size, @used_percent: see struct zpool_config
  * @header_bytes: what zswap puts before an object whose allocator may evict it
@@ -77,7 +77,7 @@ struct zswap_behaviour {
 	const char *summary;
 	const char *zpools;
 	const char *lacks;
-	const char *zstd_version;
+	const char *zstd_versions;
 	unsigned int zstd_hint;
 	unsigned int chain_size;
 	bool used_percent;
@@ -413,7 +413,8 @@ unsigned long zswap_compact(struct zswap *zs);
 /* The facts of @page as the current pool sees it, but for its identity; the digest with a policy that looks up. */
 void zswap_page_facts(struct zswap *zs, const void *page,
 		      struct zswap_facts *facts);
-/* The code behind the current compressor. */
+/* The current compressor's name, and the code behind it. */
+const char *zswap_codec_name(struct zswap *zs);
 const char *zswap_codec_version(struct zswap *zs);
 
 /*

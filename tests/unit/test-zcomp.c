@@ -1256,10 +1256,10 @@ static void test_versions(void **state)
 	char version[64];
 
 	(void)state;
-	assert_string_equal(zcomp_lz4.version(&params), "kernel lz4 (zdedup)");
-	assert_string_equal(zcomp_lzo.version(&params), "kernel lzo (zdedup)");
+	assert_string_equal(zcomp_lz4.version(&params), "zdedup lz4 1");
+	assert_string_equal(zcomp_lzo.version(&params), "zdedup lzo 1");
 	assert_string_equal(zcomp_lzo_rle.version(&params),
-			    "kernel lzo-rle (zdedup)");
+			    "zdedup lzo-rle 1");
 	snprintf(version, sizeof(version), "liblzo2 %s", lzo_version_string());
 	assert_string_equal(zcomp_liblzo2.version(&params), version);
 	snprintf(version, sizeof(version), "liblz4 %s", LZ4_versionString());
