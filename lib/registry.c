@@ -24,6 +24,8 @@
 #define EDITS_MAX 3u
 #define SHARERS_MIN 2
 #define SHARERS_MAX INT_MAX
+#define MEMORY_MIN 4096
+#define MEMORY_MAX (64L << 30)
 
 static const struct {
 	const struct zcomp_ops *ops;
@@ -76,6 +78,10 @@ static const struct zswap_policy_ops *const policies[] = {
 	&policy_none,
 	&policy_always,
 	&policy_memcg,
+	&policy_second_sight,
+	&policy_adaptive,
+	&policy_zram_dedup,
+	&policy_same_page_sharing,
 };
 
 const char *registry_kind_name(enum registry_kind kind)
@@ -498,29 +504,83 @@ int registry_hash(const char *word, struct registry_hash *out, char *why,
 	return 0;
 }
 
+/* A plain decimal number, which may end in K, M or G. */
+static bool parse_size(const char *text, long min, long max, u64 *out)
+{
+	static const char units[] = "KMG";
+	size_t len = strlen(text);
+	char digits[24];
+	const char *unit;
+	long value;
+	int shift = 0;
+
+	unit = len ? strchr(units, text[len - 1]) : NULL;
+	if (unit) {
+		shift = 10 * (int)(unit - units + 1);
+		len--;
+	}
+	if (!len || len >= sizeof(digits))
+		return false;
+	memcpy(digits, text, len);
+	digits[len] = '\0';
+	if (!parse_integer(digits, 0, max >> shift, &value) ||
+	    value << shift < min)
+		return false;
+	*out = (u64)value << shift;
+	return true;
+}
+
+static int take_policy_option(const struct request *r,
+			      const struct registry_word *parsed,
+			      const struct zswap_option *option,
+			      const struct zswap_policy_ops *ops,
+			      struct zswap_policy_params *params)
+{
+	long sharers;
+
+	if (!strcmp(option->key, "memory") && ops->memory_default) {
+		if (!parse_size(option->value, MEMORY_MIN, MEMORY_MAX,
+				&params->memory))
+			return refuse_word(r, "memory must be a size from 4K "
+					   "to 64G");
+		return 0;
+	}
+	if (strcmp(option->key, "sharers"))
+		return refuse_word(r, "%s has no option '%s' but %s",
+				   parsed->name, option->key,
+				   ops->memory_default ?
+				   "'sharers' and 'memory'" : "'sharers'");
+	if (!parse_integer(option->value, SHARERS_MIN, SHARERS_MAX, &sharers))
+		return refuse_word(r, "sharers must be a number from %d to %d",
+				   SHARERS_MIN, SHARERS_MAX);
+	params->sharers_max = sharers;
+	return 0;
+}
+
 int registry_policy(const char *word, struct registry_policy *out, char *why,
 		    size_t size)
 {
 	const struct request r = { REGISTRY_POLICY, word, why, size };
+	struct registry_policy found;
 	struct registry_word parsed;
-	long sharers = SHARERS_MAX;
 	unsigned int i;
 	int err;
 
 	err = find(&r, &parsed, &i);
 	if (err)
 		return err;
-	/* "none" shares nothing, so there is nothing to cap */
-	if (policies[i] == &policy_none)
+	found.ops = policies[i];
+	found.params.sharers_max = SHARERS_MAX;
+	found.params.memory = found.ops->memory_default;
+	/* what looks nothing up shares nothing: there is nothing to cap */
+	if (!found.ops->looks_up)
 		err = take_none(&r, &parsed);
-	else
-		err = take_one(&r, &parsed, "sharers", SHARERS_MIN,
-			       SHARERS_MAX, &sharers);
-	if (err)
-		return err;
-	out->ops = policies[i];
-	out->sharers_max = sharers;
-	return 0;
+	for (i = 0; !err && i < parsed.nr_options; i++)
+		err = take_policy_option(&r, &parsed, &parsed.option[i],
+					 found.ops, &found.params);
+	if (!err)
+		*out = found;
+	return err;
 }
 
 /*------------------------------------------------------------ validation */
@@ -565,7 +625,9 @@ static bool member_whole(enum registry_kind kind, unsigned int i)
 	case REGISTRY_HASH:
 		return zhash_whole(hashes[i].ops);
 	case REGISTRY_POLICY:
-		return policies[i]->lookup && policies[i]->domain;
+		return policies[i]->lookup && policies[i]->domain &&
+		       !policies[i]->create == !policies[i]->destroy &&
+		       (policies[i]->create || !policies[i]->memory_default);
 	case REGISTRY_NR_KINDS:
 		break;
 	}

@@ -46,10 +46,13 @@ struct registry_hash {
 	unsigned int bits;
 };
 
-/* The policy that a word names. @sharers: "sharers=N" (2..2^31-1), 2^31-1 when not given. */
+/*
+ * The policy that a word names. "sharers=N" (2..2^31-1), 2^31-1 when not given;
+ * "memory=SIZE" (4K..64G, with K, M or G), of those that have a state.
+ */
 struct registry_policy {
 	const struct zswap_policy_ops *ops;
-	unsigned int sharers_max;
+	struct zswap_policy_params params;
 };
 
 /*

@@ -144,6 +144,8 @@ static void zswap_content_unpin(struct zswap *zs, struct zswap_content *content)
 
 	if (!refcount_dec_and_test(&content->refs))
 		return;
+	if (content->shareable)
+		atomic_long_dec(&zs->dedup.shareable);
 	zpool_free(&pool->zpool, content->handle);
 	zswap_content_cache_free(zs, content);
 	/* last: it may take the allocator down */
@@ -188,15 +190,15 @@ void zswap_content_put(struct zswap *zs, struct zswap_content *content)
 }
 
 /* One more sharer, if it still lives, can be found, and may have one. */
-static bool zswap_content_share(struct zswap *zs, struct zswap_content *content)
+static bool zswap_content_share(struct zswap *zs, struct zswap_content *content,
+				u32 sharers_max)
 {
 	struct zswap_stripe *stripe = zswap_content_stripe(zs, content);
 	struct zswap_dedup *d = &zs->dedup;
 	u32 sharers = 0;
 
 	spin_lock(&stripe->lock);
-	if (!hlist_unhashed(&content->node) &&
-	    content->sharers < READ_ONCE(d->config.sharers_max)) {
+	if (!hlist_unhashed(&content->node) && content->sharers < sharers_max) {
 		sharers = content->sharers + 1;
 		WRITE_ONCE(content->sharers, sharers);
 	}
@@ -246,10 +248,10 @@ static void zswap_cut_digest(unsigned int bits, struct zswap_digest *digest)
 void zswap_dedup_digest(struct zswap *zs, const void *page,
 			struct zswap_digest *digest)
 {
-	const struct zswap_dedup_config *config = &zs->dedup.config;
+	struct zswap_dedup *d = &zs->dedup;
 
-	config->hash->digest(&config->key, page, digest);
-	zswap_cut_digest(config->hash_bits, digest);
+	d->hash->digest(&d->key, page, digest);
+	zswap_cut_digest(d->hash_bits, digest);
 }
 
 /* 1: all bytes are equal; 0: they are not; -EIO: the content is damaged. */
@@ -287,7 +289,6 @@ static unsigned int zswap_collect(struct zswap *zs, struct zswap_stripe *stripe,
 				  const struct zswap_lookup *lk, u64 key,
 				  struct zswap_content **candidate)
 {
-	u32 sharers_max = READ_ONCE(zs->dedup.config.sharers_max);
 	unsigned int nr = 0, walked = 0;
 	struct zswap_content *content;
 
@@ -296,7 +297,7 @@ static unsigned int zswap_collect(struct zswap *zs, struct zswap_stripe *stripe,
 			     &stripe->bucket[zswap_bucket_index(key,
 								stripe->bits)],
 			     node) {
-		if (nr == ZSWAP_CANDIDATES_MAX || walked++ == ZSWAP_WALK_MAX)
+		if (nr == lk->candidates_max || walked++ == ZSWAP_WALK_MAX)
 			break;
 		if (content->digest.lo != lk->digest.lo ||
 		    content->digest.hi != lk->digest.hi ||
@@ -305,7 +306,7 @@ static unsigned int zswap_collect(struct zswap *zs, struct zswap_stripe *stripe,
 		/* A raw one is closed to a memcg that may not write back. */
 		if (content->kind == ZSWAP_CONTENT_RAW && !lk->allow_raw)
 			continue;
-		if (content->sharers >= sharers_max) {
+		if (content->sharers >= lk->sharers_max) {
 			atomic_long_inc(&zs->dedup.sharers_full);
 			continue;
 		}
@@ -339,7 +340,8 @@ static struct zswap_content *zswap_match(struct zswap *zs,
 				zswap_content_unhash(zs, candidate[i]);
 			} else if (!equal) {
 				atomic_long_inc(&d->false_positives);
-			} else if (zswap_content_share(zs, candidate[i])) {
+			} else if (zswap_content_share(zs, candidate[i],
+						       lk->sharers_max)) {
 				found = candidate[i];
 			}
 		}
@@ -349,24 +351,68 @@ static struct zswap_content *zswap_match(struct zswap *zs,
 	return found;
 }
 
+/* Asks the policy what is to be done about this store. */
+static void zswap_policy_ask(struct zswap *zs, u32 memcg_id,
+			     struct zswap_lookup *lk)
+{
+	struct zswap_policy *policy;
+	unsigned int most;
+
+	rcu_read_lock();
+	policy = rcu_dereference(zs->dedup.policy);
+	lk->active = policy->ops->lookup(policy->state, memcg_id);
+	lk->domain = policy->ops->domain(memcg_id);
+	lk->sharers_max = policy->params.sharers_max;
+	most = policy->ops->candidates_max;
+	rcu_read_unlock();
+	lk->candidates_max = most && most < ZSWAP_CANDIDATES_MAX ?
+				     most : ZSWAP_CANDIDATES_MAX;
+}
+
+static void zswap_policy_tell(struct zswap *zs, bool hit)
+{
+	struct zswap_policy *policy;
+
+	rcu_read_lock();
+	policy = rcu_dereference(zs->dedup.policy);
+	if (policy->ops->outcome)
+		policy->ops->outcome(policy->state, hit);
+	rcu_read_unlock();
+}
+
+/* May the new content be found? And are twins of it looked for before? */
+static bool zswap_policy_admits(struct zswap *zs, const struct zswap_lookup *lk,
+				bool *keeps_twins, bool *one_per_digest)
+{
+	struct zswap_policy *policy;
+	bool admit = true;
+
+	rcu_read_lock();
+	policy = rcu_dereference(zs->dedup.policy);
+	if (policy->ops->admit)
+		admit = policy->ops->admit(policy->state, &lk->digest,
+					   lk->domain);
+	*keeps_twins = policy->ops->keeps_twins;
+	*one_per_digest = policy->ops->one_per_digest;
+	rcu_read_unlock();
+	return admit;
+}
+
 struct zswap_content *zswap_dedup_find(struct zswap *zs, u32 memcg_id,
 				       struct zswap_lookup *lk)
 {
-	const struct zswap_policy_ops *policy =
-		READ_ONCE(zs->dedup.config.policy);
 	struct zswap_content *candidate[ZSWAP_CANDIDATES_MAX], *found;
 	struct zswap_stripe *stripe;
 	unsigned int nr;
 	u64 key;
 
-	lk->active = policy->lookup(memcg_id);
+	zswap_policy_ask(zs, memcg_id, lk);
 	if (!lk->active)
 		return NULL;
-	lk->domain = policy->domain(memcg_id);
 	zswap_stage(zs, ZSWAP_STAGE_HASH);
 	if (lk->facts) {
 		lk->digest = lk->facts->digest;
-		zswap_cut_digest(zs->dedup.config.hash_bits, &lk->digest);
+		zswap_cut_digest(zs->dedup.hash_bits, &lk->digest);
 	} else {
 		zswap_dedup_digest(zs, lk->page, &lk->digest);
 	}
@@ -384,20 +430,69 @@ struct zswap_content *zswap_dedup_find(struct zswap *zs, u32 memcg_id,
 	lk->hit = found;
 	if (found)
 		atomic_long_inc(&zs->dedup.hits);
+	zswap_policy_tell(zs, found);
 	return found;
+}
+
+/* Under the stripe lock: is there a content of this digest that one could share? */
+static bool zswap_digest_taken(struct zswap_stripe *stripe,
+			       const struct zswap_lookup *lk, u64 key)
+{
+	struct zswap_content *content;
+	unsigned int walked = 0;
+
+	hlist_for_each_entry(content,
+			     &stripe->bucket[zswap_bucket_index(key,
+								stripe->bits)],
+			     node) {
+		if (walked++ == ZSWAP_WALK_MAX)
+			break;
+		if (content->digest.lo == lk->digest.lo &&
+		    content->digest.hi == lk->digest.hi &&
+		    content->domain == lk->domain)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Looks again for a content of equal bytes, as long as others insert. Returns it
+ * with one sharer taken; or NULL, with the stripe locked.
+ */
+static struct zswap_content *zswap_find_twin(struct zswap *zs,
+					     struct zswap_lookup *lk, u64 key,
+					     unsigned int rounds)
+{
+	struct zswap_stripe *stripe = zswap_stripe_of(zs, key);
+	struct zswap_content *candidate[ZSWAP_CANDIDATES_MAX], *twin;
+	unsigned int nr;
+
+	for (;; rounds--) {
+		spin_lock(&stripe->lock);
+		/* Nothing was inserted since the last look: no twin can be there. */
+		if (stripe->generation == lk->generation || !rounds)
+			return NULL;
+		nr = zswap_collect(zs, stripe, lk, key, candidate);
+		lk->generation = stripe->generation;
+		spin_unlock(&stripe->lock);
+		twin = zswap_match(zs, lk, candidate, nr);
+		if (twin)
+			return twin;
+	}
 }
 
 struct zswap_content *zswap_dedup_publish(struct zswap *zs,
 					  struct zswap_lookup *lk,
 					  struct zswap_content *content)
 {
-	struct zswap_content *candidate[ZSWAP_CANDIDATES_MAX], *twin;
 	u64 key = zswap_index_key(&lk->digest, lk->domain);
 	struct zswap_stripe *stripe = zswap_stripe_of(zs, key);
-	unsigned int nr, bits, round;
-	bool full;
+	bool full, keeps_twins, one_per_digest;
+	struct zswap_content *twin;
+	unsigned int bits;
 
-	if (!lk->active) {
+	if (!lk->active ||
+	    !zswap_policy_admits(zs, lk, &keeps_twins, &one_per_digest)) {
 		zswap_content_account(zs, content);
 		return content;
 	}
@@ -405,29 +500,25 @@ struct zswap_content *zswap_dedup_publish(struct zswap *zs,
 	content->domain = lk->domain;
 	if (lk->facts)
 		content->identity = lk->facts->identity;
-	content->shareable = true;
-	for (round = 0;; round++) {
-		spin_lock(&stripe->lock);
-		/* Nothing was inserted since the last look: no twin can be there. */
-		if (stripe->generation == lk->generation ||
-		    round == ZSWAP_TWIN_ROUNDS)
-			break;
-		nr = zswap_collect(zs, stripe, lk, key, candidate);
-		lk->generation = stripe->generation;
-		spin_unlock(&stripe->lock);
-		twin = zswap_match(zs, lk, candidate, nr);
-		if (twin) {
-			atomic_long_inc(&zs->dedup.dup_races);
-			zswap_content_unpin(zs, content);
-			lk->hit = true;
-			return twin;
-		}
+	twin = zswap_find_twin(zs, lk, key,
+			       keeps_twins ? 0 : ZSWAP_TWIN_ROUNDS);
+	if (twin) {
+		atomic_long_inc(&zs->dedup.dup_races);
+		zswap_content_unpin(zs, content);
+		lk->hit = true;
+		return twin;
 	}
 	/*
 	 * Accounted under the lock: once it can be found, others count it on from
 	 * one sharer to two.
 	 */
 	zswap_content_account(zs, content);
+	if (one_per_digest && zswap_digest_taken(stripe, lk, key)) {
+		spin_unlock(&stripe->lock);
+		return content;
+	}
+	content->shareable = true;
+	atomic_long_inc(&zs->dedup.shareable);
 	zswap_stripe_insert(stripe, key, content);
 	bits = stripe->bits;
 	full = stripe->nr > 1UL << bits;
@@ -435,6 +526,76 @@ struct zswap_content *zswap_dedup_publish(struct zswap *zs,
 	if (full)
 		zswap_stripe_grow(zs, stripe, bits);
 	return content;
+}
+
+/*********************************
+ * policy
+ **********************************/
+
+static struct zswap_policy *zswap_policy_create(
+	const struct zswap_policy_ops *ops,
+	const struct zswap_policy_params *params)
+{
+	struct zswap_policy *policy = kzalloc(sizeof(*policy), GFP_KERNEL);
+
+	if (!policy)
+		return NULL;
+	policy->ops = ops;
+	policy->params = *params;
+	if (!ops->create)
+		return policy;
+	policy->state = ops->create(params);
+	if (policy->state)
+		return policy;
+	kfree(policy);
+	return NULL;
+}
+
+static void zswap_policy_destroy(struct zswap_policy *policy)
+{
+	if (policy->ops->destroy)
+		policy->ops->destroy(policy->state);
+	kfree(policy);
+}
+
+int zswap_dedup_set_policy(struct zswap *zs, const struct zswap_policy_ops *ops,
+			   const struct zswap_policy_params *params)
+{
+	struct zswap_policy *policy = zswap_policy_create(ops, params), *old;
+
+	if (!policy)
+		return -ENOMEM;
+	old = rcu_dereference_protected(zs->dedup.policy, true);
+	rcu_assign_pointer(zs->dedup.policy, policy);
+	synchronize_rcu();
+	zswap_policy_destroy(old);
+	return 0;
+}
+
+bool zswap_dedup_looks_up(struct zswap *zs)
+{
+	bool looks_up;
+
+	rcu_read_lock();
+	looks_up = rcu_dereference(zs->dedup.policy)->ops->looks_up;
+	rcu_read_unlock();
+	return looks_up;
+}
+
+void zswap_dedup_metadata(struct zswap *zs, u64 nr_slots, u64 *index_bytes,
+			  unsigned int *content_bytes)
+{
+	struct zswap_policy *policy;
+
+	rcu_read_lock();
+	policy = rcu_dereference(zs->dedup.policy);
+	*index_bytes = policy->ops->index_bytes ?
+			       policy->ops->index_bytes(nr_slots) :
+			       (u64)atomic_long_read(&zs->dedup.index_bytes);
+	if (policy->ops->memory)
+		*index_bytes += policy->ops->memory(policy->state);
+	*content_bytes = policy->ops->content_bytes;
+	rcu_read_unlock();
 }
 
 /*********************************
@@ -456,10 +617,18 @@ int zswap_dedup_init(struct zswap *zs, const struct zswap_dedup_config *config)
 	struct zswap_dedup *d = &zs->dedup;
 	unsigned int i;
 
-	d->config = *config;
+	struct zswap_policy *policy =
+		zswap_policy_create(config->policy, &config->params);
+
+	if (!policy)
+		return -ENOMEM;
+	d->hash = config->hash;
+	d->hash_bits = config->hash_bits;
+	d->key = config->key;
+	rcu_assign_pointer(d->policy, policy);
 	d->content_cache = KMEM_CACHE(zswap_content, 0);
 	if (!d->content_cache)
-		return -ENOMEM;
+		goto destroy_policy;
 	for (i = 0; i < ZSWAP_STRIPES; i++) {
 		struct zswap_stripe *stripe = &d->stripe[i];
 
@@ -480,6 +649,8 @@ int zswap_dedup_init(struct zswap *zs, const struct zswap_dedup_config *config)
 free:
 	zswap_dedup_free_stripes(zs);
 	kmem_cache_destroy(d->content_cache);
+destroy_policy:
+	zswap_policy_destroy(policy);
 	return -ENOMEM;
 }
 
@@ -487,14 +658,7 @@ void zswap_dedup_exit(struct zswap *zs)
 {
 	zswap_dedup_free_stripes(zs);
 	kmem_cache_destroy(zs->dedup.content_cache);
-}
-
-void zswap_dedup_set_policy(struct zswap *zs,
-			    const struct zswap_policy_ops *policy,
-			    u32 sharers_max)
-{
-	WRITE_ONCE(zs->dedup.config.policy, policy);
-	WRITE_ONCE(zs->dedup.config.sharers_max, sharers_max);
+	zswap_policy_destroy(rcu_dereference_protected(zs->dedup.policy, true));
 }
 
 /*********************************

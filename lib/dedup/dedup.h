@@ -91,13 +91,22 @@ struct zswap_stripe {
 	struct hlist_head *bucket;
 };
 
+/**
+ * struct zswap_policy - a policy at work; freed a grace period after it was replaced
+ */
+struct zswap_policy {
+	const struct zswap_policy_ops *ops;
+	struct zswap_policy_params params;
+	void *state;
+};
+
 /* What a dedup layer is set up with */
 struct zswap_dedup_config {
 	const struct zswap_policy_ops *policy;
+	struct zswap_policy_params params;
 	const struct zhash_ops *hash;
 	unsigned int hash_bits;		/* low bits of the digest that are used */
 	struct zhash_key key;
-	u32 sharers_max;		/* entries per content, at least 1 */
 };
 
 /**
@@ -107,16 +116,21 @@ struct zswap_dedup_config {
  *  D1 contents == pages_shared + pages_unshared
  *  D2 stored_pages == pages_shared + pages_sharing + pages_unshared + same_filled_pages
  *  D3 payload_bytes == sum of length over contents
+ *  D5 shareable == contents that are shareable
  *  D4 compares >= hits + dup_races + false_positives, candidates >= compares
  */
 struct zswap_dedup {
-	struct zswap_dedup_config config;
+	const struct zhash_ops *hash;
+	unsigned int hash_bits;
+	struct zhash_key key;
+	struct zswap_policy __rcu *policy;
 	struct kmem_cache *content_cache;
 	struct zswap_stripe stripe[ZSWAP_STRIPES];
 
 	atomic_long_t pages_shared;	/* contents with two sharers or more */
 	atomic_long_t pages_sharing;	/* sharers beyond the first */
 	atomic_long_t pages_unshared;	/* contents with one sharer */
+	atomic_long_t shareable;	/* contents that have been in the index */
 	atomic_long_t payload_bytes;
 	atomic_long_t index_bytes;	/* buckets and stripes */
 
@@ -141,7 +155,9 @@ struct zswap_lookup {
 	bool pinned;		/* the store holds a reference of @pool, no content yet */
 	bool allow_raw;		/* may adopt a raw content: its memcg may write back */
 	u32 domain;
-	bool active;		/* the policy wants this store looked up and indexed */
+	u32 sharers_max;
+	unsigned int candidates_max;
+	bool active;		/* the policy wants this store looked up */
 	bool hit;		/* a content that was there before was taken */
 	struct zswap_digest digest;
 	u64 generation;		/* of the stripe, when it was searched */
@@ -151,10 +167,21 @@ struct zswap_lookup {
 int zswap_dedup_init(struct zswap *zs, const struct zswap_dedup_config *config);
 /* Every content must be gone. */
 void zswap_dedup_exit(struct zswap *zs);
-/* Another policy from now on; contents keep their sharers and domains. */
-void zswap_dedup_set_policy(struct zswap *zs,
-			    const struct zswap_policy_ops *policy,
-			    u32 sharers_max);
+/*
+ * Another policy from now on; contents keep their sharers and domains. 0, or
+ * -ENOMEM: the old one stays. Calls must be serialised.
+ */
+int zswap_dedup_set_policy(struct zswap *zs,
+			   const struct zswap_policy_ops *policy,
+			   const struct zswap_policy_params *params);
+/*
+ * Bytes of what the present policy has beside the entries: the index for so many
+ * swap slots, its own state, and what each content takes (0: as here).
+ */
+void zswap_dedup_metadata(struct zswap *zs, u64 nr_slots, u64 *index_bytes,
+			  unsigned int *content_bytes);
+/* Does the present policy look anything up? */
+bool zswap_dedup_looks_up(struct zswap *zs);
 
 /*
  * Asks the policy, digests the page and compares it with the contents of equal

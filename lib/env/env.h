@@ -77,6 +77,7 @@ struct mem_cgroup {
 struct zdedup {
 	struct zswap zs;
 	struct swap_device *device[ZDEDUP_TYPES_MAX];
+	u64 nr_slots;		/* of all devices */
 	struct xarray memcg_by_id;
 	struct list_head memcgs;
 	struct list_head objcgs;

@@ -172,7 +172,7 @@ static int config_resolve(const struct zdedup_config *config,
 	zc->dedup.key.k0 = seed_next(&seed);
 	zc->dedup.key.k1 = seed_next(&seed);
 	zc->dedup.policy = policy.ops;
-	zc->dedup.sharers_max = policy.sharers_max;
+	zc->dedup.params = policy.params;
 	zc->lengths_only = config->lengths_only;
 	zc->verify = config->verify;
 	return 0;
@@ -210,7 +210,7 @@ static int zdedup_init(struct zdedup *zd, const struct zdedup_config *config,
 		memcg_exit(zd);
 		return -ENOMEM;
 	}
-	zd->built_with_dedup = zc->dedup.policy->lookup(0);
+	zd->built_with_dedup = zc->dedup.policy->looks_up;
 	zdedup_set_limits(zd, config->totalram_pages, config->max_pool_percent,
 			  config->accept_threshold_percent);
 	return 0;
@@ -326,6 +326,7 @@ int zdedup_swapon(struct zdedup *zd, unsigned int type, uint64_t nr_slots)
 		return err;
 	}
 	zd->device[type] = dev;
+	zd->nr_slots += nr_slots;
 	return 0;
 }
 
@@ -358,6 +359,7 @@ int zdedup_swapoff(struct zdedup *zd, unsigned int type)
 		atomic_long_sub(hweight64(dev->filled[word]), &zd->live_device);
 	}
 	zswap_swapoff(&zd->zs, type);
+	zd->nr_slots -= dev->nr_slots;
 	swap_device_destroy(dev);
 	zd->device[type] = NULL;
 	return 0;
@@ -742,11 +744,11 @@ int zdedup_set_dedup(struct zdedup *zd, const char *word, char *why)
 	if (err)
 		return err;
 	mutex_lock(&zd->param_lock);
-	zswap_dedup_set_policy(&zd->zs, policy.ops, policy.sharers_max);
-	if (policy.ops->lookup(0))
+	err = zswap_dedup_set_policy(&zd->zs, policy.ops, &policy.params);
+	if (!err && policy.ops->looks_up)
 		WRITE_ONCE(zd->built_with_dedup, true);
 	mutex_unlock(&zd->param_lock);
-	return 0;
+	return err;
 }
 
 void zdedup_set_enabled(struct zdedup *zd, bool enabled)
@@ -800,11 +802,19 @@ static void get_metadata(struct zdedup *zd, u64 zspages,
 			      contents * KERNEL_ZS_HANDLE_BYTES :
 			      0;
 
+	unsigned int content_bytes;
+	u64 index_bytes;
+
 	sizes->dedup_metadata_bytes = 0;
-	if (READ_ONCE(zd->built_with_dedup))
-		sizes->dedup_metadata_bytes =
-			contents * KERNEL_CONTENT_BYTES +
-			atomic_long_read(&zd->zs.dedup.index_bytes);
+	if (READ_ONCE(zd->built_with_dedup)) {
+		zswap_dedup_metadata(&zd->zs, zd->nr_slots, &index_bytes,
+				     &content_bytes);
+		/* one outside of the index needs no more than its entry has */
+		sizes->dedup_metadata_bytes = index_bytes +
+			atomic_long_read(&zd->zs.dedup.shareable) *
+				(content_bytes ? content_bytes :
+						 KERNEL_CONTENT_BYTES);
+	}
 	sizes->metadata_bytes =
 		sizes->stored_pages * zd->zs.behaviour->entry_bytes +
 		slot_tree_nodes(zd) * zd->zs.behaviour->node_bytes + handles +

@@ -2,12 +2,12 @@
 /* always.c - every page is looked up and may be shared with any other */
 #include "policy/policy.h"
 
-static bool always_lookup(u32 memcg_id)
+bool policy_every_store(void *state, u32 memcg_id)
 {
 	return true;
 }
 
-static u32 always_domain(u32 memcg_id)
+u32 policy_one_domain(u32 memcg_id)
 {
 	return 0;
 }
@@ -15,6 +15,7 @@ static u32 always_domain(u32 memcg_id)
 const struct zswap_policy_ops policy_always = {
 	.name = "always",
 	.summary = "every page is looked up; sharing across all memcgs",
-	.lookup = always_lookup,
-	.domain = always_domain,
+	.looks_up = true,
+	.lookup = policy_every_store,
+	.domain = policy_one_domain,
 };

@@ -7,11 +7,6 @@
  */
 #include "policy/policy.h"
 
-static bool memcg_lookup(u32 memcg_id)
-{
-	return true;
-}
-
 static u32 memcg_domain(u32 memcg_id)
 {
 	return memcg_id;
@@ -20,6 +15,7 @@ static u32 memcg_domain(u32 memcg_id)
 const struct zswap_policy_ops policy_memcg = {
 	.name = "memcg",
 	.summary = "every page is looked up; sharing only inside a memcg",
-	.lookup = memcg_lookup,
+	.looks_up = true,
+	.lookup = policy_every_store,
 	.domain = memcg_domain,
 };

@@ -2,19 +2,14 @@
 /* none.c - plain zswap: nothing is hashed, nothing is shared */
 #include "policy/policy.h"
 
-static bool none_lookup(u32 memcg_id)
+static bool none_lookup(void *state, u32 memcg_id)
 {
 	return false;
-}
-
-static u32 none_domain(u32 memcg_id)
-{
-	return 0;
 }
 
 const struct zswap_policy_ops policy_none = {
 	.name = "none",
 	.summary = "plain zswap, the baseline",
 	.lookup = none_lookup,
-	.domain = none_domain,
+	.domain = policy_one_domain,
 };

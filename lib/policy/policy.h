@@ -8,5 +8,13 @@
 extern const struct zswap_policy_ops policy_none;
 extern const struct zswap_policy_ops policy_always;
 extern const struct zswap_policy_ops policy_memcg;
+extern const struct zswap_policy_ops policy_second_sight;
+extern const struct zswap_policy_ops policy_adaptive;
+extern const struct zswap_policy_ops policy_zram_dedup;
+extern const struct zswap_policy_ops policy_same_page_sharing;
+
+/* always.c: what most of them answer */
+bool policy_every_store(void *state, u32 memcg_id);
+u32 policy_one_domain(u32 memcg_id);
 
 #endif /* ZSWAP_POLICY_H */

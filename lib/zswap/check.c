@@ -15,7 +15,7 @@
 /* What the walks found */
 struct zswap_census {
 	unsigned long entries, raw, same_filled;
-	unsigned long contents, shared, sharing, unshared;
+	unsigned long contents, shared, sharing, unshared, shareable;
 	u64 payload;
 	const char *why;
 };
@@ -88,6 +88,7 @@ static void zswap_restore_sharers(struct zswap *zs, struct zswap_census *c,
 		c->contents++;
 		c->unshared++;
 		c->payload += content->length;
+		c->shareable += content->shareable;
 		content->pool->nr_checked++;
 		break;
 	case 2:
@@ -158,6 +159,8 @@ static void zswap_check_counters(struct zswap *zs, struct zswap_census *c)
 		zswap_check_fail(c, "D2: pages_sharing");
 	if (!zswap_counts(&d->payload_bytes, c->payload))
 		zswap_check_fail(c, "D3: payload_bytes");
+	if (!zswap_counts(&d->shareable, c->shareable))
+		zswap_check_fail(c, "D5: shareable");
 	if (atomic_long_read(&d->compares) <
 		    atomic_long_read(&d->hits) +
 			    atomic_long_read(&d->dup_races) +

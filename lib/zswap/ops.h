@@ -250,18 +250,53 @@ struct zhash_ops {
 
 /*----------------------------------------------------------------- policy */
 
+/* What the options of a policy's word came to. */
+struct zswap_policy_params {
+	u32 sharers_max;	/* entries per content */
+	u64 memory;		/* bytes that its state may take; 0: it has none */
+};
+
 /**
- * struct zswap_policy_ops - what a dedup policy is asked; it holds no state of the core
+ * struct zswap_policy_ops - what a dedup policy is asked; it knows nothing of the core
  *
- * @lookup: is this store to be hashed, looked up and indexed at all?
- * @domain: the sharing domain of a store charged to @memcg_id. Contents are
- *          shared only inside one domain.
+ * A policy may have a state, one for each model. It is asked under RCU, by several
+ * threads at once, and does not sleep.
+ *
+ * @memory_default: has_memory: bytes of the option "memory" when it is not given
+ * @looks_up: some stores are hashed and looked up; false of "none" alone
+ * @create, @destroy: the state; create returns NULL when out of memory. Optional
+ * @memory:   bytes that the state takes, for the account of metadata. Optional
+ * @lookup:   is this store to be hashed and looked up?
+ * @domain:   the sharing domain of a store charged to @memcg_id. Contents are
+ *            shared only inside one domain
+ * @outcome:  a lookup is over: it found a content to share, or none. Optional
+ * @admit:    is a new content of this digest to be findable? Optional: all are
+ *
+ * Of replicas of what was tried before:
+ * @candidates_max: contents of equal digest that one store compares; 0: the core's own bound
+ * @one_per_digest: a content whose digest is in the index stays outside
+ * @keeps_twins:    racing stores of equal bytes are not looked for
+ * @content_bytes:  size of its content; 0: ours
+ * @index_bytes:    of its index for so many swap slots; NULL: ours
  */
 struct zswap_policy_ops {
 	const char *name;
 	const char *summary;	/* one line for "zdedup list" */
-	bool (*lookup)(u32 memcg_id);
+	u64 memory_default;
+	bool looks_up;
+	void *(*create)(const struct zswap_policy_params *params);
+	void (*destroy)(void *state);
+	u64 (*memory)(const void *state);
+	bool (*lookup)(void *state, u32 memcg_id);
 	u32 (*domain)(u32 memcg_id);
+	void (*outcome)(void *state, bool hit);
+	bool (*admit)(void *state, const struct zswap_digest *digest,
+		      u32 domain);
+	unsigned int candidates_max;
+	bool one_per_digest;
+	bool keeps_twins;
+	unsigned int content_bytes;
+	u64 (*index_bytes)(u64 nr_slots);
 };
 
 #endif /* ZSWAP_OPS_H */

@@ -611,9 +611,8 @@ void zswap_page_facts(struct zswap *zs, const void *page,
 	unsigned int dlen = 0;
 	int err;
 
-	if (READ_ONCE(zs->dedup.config.policy)->lookup(0))
-		zs->dedup.config.hash->digest(&zs->dedup.config.key, page,
-					      &facts->digest);
+	if (zswap_dedup_looks_up(zs))
+		zs->dedup.hash->digest(&zs->dedup.key, page, &facts->digest);
 	facts->same_filled = zswap_is_page_same_filled(page, &facts->value);
 	ctx = zswap_ctx_get_cpu_lock(pool);
 	err = pool->comp->compress(ctx->ctx, page, ctx->buffer, &dlen);

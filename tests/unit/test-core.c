@@ -1069,11 +1069,11 @@ static void no_slow_work_under_a_spinlock(void **unused)
 	struct zswap_env_ops env_ops = *zd->zs.ops;
 	unsigned int seen[ZDEDUP_NR_STAGES] = { 0 }, i;
 	struct zcomp_ops comp = *pool->comp;
-	struct zhash_ops hash = *zd->zs.dedup.config.hash;
+	struct zhash_ops hash = *zd->zs.dedup.hash;
 
 	(void)unused;
 	real_comp = pool->comp;
-	real_hash = zd->zs.dedup.config.hash;
+	real_hash = zd->zs.dedup.hash;
 	real_env_ops = zd->zs.ops;
 	comp.compress = slow_compress;
 	comp.decompress = slow_decompress;
@@ -1081,7 +1081,7 @@ static void no_slow_work_under_a_spinlock(void **unused)
 	env_ops.swap_write = slow_swap_write;
 	env_ops.swapcache_add = slow_swapcache_add;
 	pool->comp = &comp;
-	zd->zs.dedup.config.hash = &hash;
+	zd->zs.dedup.hash = &hash;
 	zd->zs.ops = &env_ops;
 	zdedup_set_stage_hook(zd, slow_stage, seen);
 
@@ -1103,7 +1103,7 @@ static void no_slow_work_under_a_spinlock(void **unused)
 
 	zdedup_set_stage_hook(zd, NULL, NULL);
 	pool->comp = real_comp;
-	zd->zs.dedup.config.hash = real_hash;
+	zd->zs.dedup.hash = real_hash;
 	zd->zs.ops = real_env_ops;
 	model_end(zd);
 }
@@ -1265,7 +1265,7 @@ static void index_01_digests_are_cut(void **unused)
 {
 	static const unsigned int bits[] = { 0, 1, 8, 63, 64, 65, 127, 128 };
 	struct zdedup *zd = model_new("always", "xxh3-128", "none");
-	struct zswap_dedup_config *config = &zd->zs.dedup.config;
+	struct zswap_dedup *config = &zd->zs.dedup;
 	struct zswap_digest whole, cut;
 	unsigned int i, seed, b;
 

@@ -178,13 +178,13 @@ static void test_policy(void **state)
 	(void)state;
 	assert_int_equal(registry_policy("always", &out, NULL, 0), 0);
 	assert_string_equal(out.ops->name, "always");
-	assert_int_equal(out.sharers_max, INT_MAX);
+	assert_int_equal(out.params.sharers_max, INT_MAX);
 	assert_int_equal(registry_policy("memcg:sharers=2", &out, NULL, 0), 0);
 	assert_string_equal(out.ops->name, "memcg");
-	assert_int_equal(out.sharers_max, 2);
+	assert_int_equal(out.params.sharers_max, 2);
 	assert_int_equal(registry_policy("always:sharers=2147483647", &out,
 					 NULL, 0), 0);
-	assert_int_equal(out.sharers_max, INT_MAX);
+	assert_int_equal(out.params.sharers_max, INT_MAX);
 	assert_int_equal(registry_policy("none", &out, NULL, 0), 0);
 	refused(REGISTRY_POLICY, "none:sharers=2",
 		"policy 'none:sharers=2': none takes no option");

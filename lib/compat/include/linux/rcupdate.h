@@ -30,6 +30,11 @@ static inline void rcu_read_unlock(void)
 	spin_unlock(&compat_rcu[raw_smp_processor_id() % COMPAT_RCU_LOCKS].lock);
 }
 
+#define rcu_dereference(p) __atomic_load_n(&(p), __ATOMIC_ACQUIRE)
+#define rcu_assign_pointer(p, v) __atomic_store_n(&(p), (v), __ATOMIC_RELEASE)
+/* for whoever keeps others from assigning it */
+#define rcu_dereference_protected(p, c) (p)
+
 static inline void synchronize_rcu(void)
 {
 	unsigned int i;
