@@ -173,33 +173,56 @@ def table(rows):
         yield row.markdown()
 
 
-BOUNDED = ("pool_limit_hit", "written_back_pages", "stored_pages")
+BOUNDED = ("refused", "pool_limit_hit", "written_back_pages", "stored_pages")
 
 
 class Bounded:
     """One stream with a small pool: several runs of the kernel, one of ours."""
 
-    def __init__(self, kernel, compressor, zpool, trace, limit):
+    def __init__(self, kernel, compressor, zpool, trace, limit, waits):
         self.kernel, self.compressor, self.zpool = kernel, compressor, zpool
-        self.trace, self.limit = trace, limit
+        self.trace, self.limit, self.waits = trace, limit, waits
         self.release = self.note = ""
         self.runs, self.ours = [], {}
 
     def name(self):
-        return (f"{self.kernel} {self.compressor} {self.zpool}, {self.limit}: "
+        return (f"{self.kernel} {self.compressor} {self.zpool}, {self.limit}"
+                f"{', worker awaited' if self.waits else ''}: "
                 f"{self.trace.name}")
+
+    @staticmethod
+    def of(counters):
+        """What was refused went to the device and was not written back."""
+        refused = counters["pswpout"] - counters["written_back_pages"]
+        return dict(counters, refused=refused)
+
+    def add(self, counters):
+        self.runs.append(self.of(counters))
+
+    def model(self, counters):
+        self.ours = self.of(counters)
 
     def ranges(self):
         for counter in BOUNDED:
             values = [run[counter] for run in self.runs]
-            low, high = min(values), max(values)
-            yield counter, low, high, self.ours.get(counter)
+            yield counter, min(values), max(values), self.ours[counter]
+
+    def sound(self):
+        """How far an asynchronous worker gets is not to be foretold; that
+        both sides reach the limit, or neither, is."""
+        return all(run["pool_limit_hit"] > 0 for run in self.runs) == \
+            (self.ours["pool_limit_hit"] > 0)
+
+    def diagnostics(self):
+        for counter, low, high, ours in self.ranges():
+            yield (f"{counter}: kernel {low}..{high}, model {ours}: "
+                   f"{self.place(low, high, ours)}")
 
     @staticmethod
     def place(low, high, ours):
         """Inside the kernel's spread, or how far outside, of its middle."""
         if low <= ours <= high:
-            return "inside"
+            return "equal" if low == high else "inside"
         off = ours - low if ours < low else ours - high
         middle = (low + high) / 2
         return f"{off:+,}" + (f" ({off / middle:+.1%})" if middle else "")
@@ -207,10 +230,11 @@ class Bounded:
     def markdown(self):
         left = (f"| {self.release or self.kernel} | {self.compressor} | "
                 f"{self.zpool} | {self.trace.name} | {self.limit} | "
-                f"{len(self.runs)} |")
+                f"{'awaited' if self.waits else len(self.runs)} |")
         if not self.runs or not self.ours:
-            return left + f" {self.note} | | |"
-        cells = [f"{low:,}..{high:,} / {ours:,}: {self.place(low, high, ours)}"
+            return left + f" {self.note} | | | |"
+        cells = [f"{low:,}{'' if self.waits else f'..{high:,}'} / {ours:,}: "
+                 f"{self.place(low, high, ours)}"
                  for _, low, high, ours in self.ranges()]
         return left + " " + " | ".join(cells) + " |"
 
@@ -218,7 +242,7 @@ class Bounded:
 def bounded_table(rows):
     yield ("| kernel | compressor | allocator | data | limit | runs | " +
            " | ".join(f"{c}, kernel / model" for c in BOUNDED) + " |")
-    yield "|---|---|---|---|---|---|---|---|---|"
+    yield "|---|---|---|---|---|---|---|---|---|---|"
     for row in rows:
         yield row.markdown()
 

@@ -82,12 +82,12 @@ def parse(console):
 
 
 def boot(kernel, trace, image, jobs, memory, maxpool, timeout, scratch):
-    """Runs the jobs, (compressor, zpool) each, and returns them as parse()
-    does. What a guest that fails had finished before comes with the exception.
+    """Runs the jobs, (compressor, zpool, mode) each, and returns them as
+    parse() does. What a guest that fails had finished before comes with the
+    exception.
     """
     vmlinuz, initrd = kernel
-    mode = "batch" if trace.batch else "single"
-    spec = ",".join(f"{c}:{z}:{trace.every}:{mode}" for c, z in jobs)
+    spec = ",".join(f"{c}:{z}:{trace.every}:{mode}" for c, z, mode in jobs)
     swap = os.path.join(scratch, "swap.img")
     with open(swap, "wb") as f:
         # slots that are freed are taken anew only when the others are used up

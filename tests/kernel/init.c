@@ -5,10 +5,11 @@
  * Built static; run.py builds the image and reads what is printed.
  *
  * Of the kernel's command line it takes
- *	zd.jobs=COMPRESSOR:ZPOOL:EVERY:batch|single[,...]
+ *	zd.jobs=COMPRESSOR:ZPOOL:EVERY:batch|single|wait[,...]
  *	zd.maxpool=PERCENT
  * and does one job after the other, each with a fresh swap device, so that the
- * pool is empty when it starts.
+ * pool is empty when it starts. batch pages whole ranges out; wait lets zswap's
+ * shrink worker come to its end whenever a page was refused.
  *
  * The lines printed, all of them beginning with "ZD ":
  *	job N compressor=C zpool=Z release=R totalram_pages=T
@@ -201,20 +202,44 @@ static void page_out(uint32_t slot, uint32_t n)
 	}
 }
 
+static int in_memory(uint32_t slot)
+{
+	unsigned char resident = 0;
+
+	mincore(memory + (uint64_t)slot * PAGE, PAGE, &resident);
+	return resident & 1;
+}
+
 /*
  * A page that went to the device stays in the swap cache until memory is
  * short. Reading it back then costs no pswpin: count these.
  */
 static void load(uint32_t slot)
 {
-	char *m = memory + (uint64_t)slot * PAGE;
-	unsigned char resident;
-
 	if (!digest[slot])
 		return;
-	if (!present(slot) && !mincore(m, PAGE, &resident) && (resident & 1))
-		cache_hits++;
-	bad += digest_of(m) != digest[slot];
+	cache_hits += !present(slot) && in_memory(slot);
+	bad += digest_of(memory + (uint64_t)slot * PAGE) != digest[slot];
+}
+
+static long written_back(void)
+{
+	char value[32];
+
+	return atol(get(ZSWAP_DEBUG "/written_back_pages", value,
+			sizeof(value)));
+}
+
+/* A refused page has queued the worker. It is done when it writes no more. */
+static void wait_for_worker(void)
+{
+	long before, now = written_back();
+
+	do {
+		before = now;
+		usleep(10000);
+		now = written_back();
+	} while (now != before);
 }
 
 static void invalidate(uint32_t slot)
@@ -269,7 +294,7 @@ static uint64_t range(uint64_t i, uint64_t every)
 	return n;
 }
 
-static void perform(uint64_t every, int batch)
+static void perform(uint64_t every, int batch, int wait)
 {
 	uint64_t i, k, n;
 
@@ -285,6 +310,8 @@ static void perform(uint64_t every, int batch)
 			for (k = 0; k < n; k++)
 				fill(slot + k, events[i + k].page);
 			page_out(slot, n);
+			if (wait && in_memory(slot))
+				wait_for_worker();
 			break;
 		case LOAD:
 			load(slot);
@@ -438,7 +465,8 @@ static void job(int number, char *spec)
 		fail("swapon");
 	bad = kept = cache_hits = 0;
 	memset(digest, 0, head.slots * 8);
-	perform(strtoull(every, NULL, 10), !strcmp(mode, "batch"));
+	perform(strtoull(every, NULL, 10), !strcmp(mode, "batch"),
+		!strcmp(mode, "wait"));
 	madvise(memory, head.slots * PAGE, MADV_DONTNEED);
 	if (swapoff("/dev/vda"))
 		fail("swapoff");

@@ -8,6 +8,7 @@ replay` at every checkpoint. TAP on stdout; docs/FIDELITY.md with --write.
 import argparse
 import concurrent.futures
 import datetime
+import itertools
 import os
 import secrets
 import shutil
@@ -141,22 +142,22 @@ class Run:
     """What all tasks of a run share."""
 
     def __init__(self, options, kernels, missing):
-        self.options, self.kernels, self.missing = options, kernels, missing
-        self.tap, self.rows = Tap(), []
+        self.options, self.kernels = options, kernels
+        self.tap = Tap()
         self.scratch = tempfile.mkdtemp(prefix="zdedup-kernel-")
         self.libs = {} if not kernels else compare.fetch_libzstd(
             HERE, options.cache)
         self.deadline = time.monotonic() + 60 * options.minutes
         self.begin = time.monotonic()
+        for kernel, why in missing.items():
+            self.tap.say(True, kernel, skip=why)
 
     def skip(self, rows, why):
         for row in rows:
             row.result, row.note = "skipped", why
             self.tap.say(True, row.name(), skip=why)
 
-    def unable(self, kernel):
-        if kernel in self.missing:
-            return self.missing[kernel]
+    def unable(self):
         if time.monotonic() > self.deadline:
             return f"no time left of {self.options.minutes:g} minutes"
         return None
@@ -173,8 +174,7 @@ class Run:
             except guest.Failed as failure:
                 return failure.jobs, str(failure)
 
-    def finish(self, label, rows):
-        self.rows += rows
+    def finish(self, label):
         shutil.rmtree(self.scratch)
         if not self.tap.count:
             self.tap.say(True, label, skip="nothing was selected")
@@ -220,11 +220,12 @@ def judge(run, row, done, why, folder):
 
 
 def one_guest(run, kernel, trace, folder, rows):
-    why = run.unable(kernel)
+    why = run.unable()
     if why:
         return run.skip(rows, why)
+    mode = "batch" if trace.batch else "single"
     done, why = run.boot(kernel, trace, folder,
-                         [(row.compressor, row.zpool) for row in rows],
+                         [(row.compressor, row.zpool, mode) for row in rows],
                          1024, 90)
     for i, row in enumerate(rows):
         judge(run, row, done[i] if i < len(done) else None, why, folder)
@@ -239,11 +240,11 @@ def compare_all(run):
             trace = make()
             folder = f"{run.scratch}/{number}"
             tasks = []
-            for kernel in guest.KERNELS:
+            for kernel in run.kernels:
                 mine = [compare.Row(kernel, c, z, trace)
                         for c, z in pairs(kernel, options, number)]
                 mine = [row for row in mine if wanted(options, row.name())]
-                # a dozen to a guest, so that none runs for too long
+                # a few to a guest, so that none runs for too long
                 parts = [mine[i:i + 8] for i in range(0, len(mine), 8)]
                 tasks += [(kernel, part) for part in parts]
                 rows += mine
@@ -266,19 +267,19 @@ LIMITS = ((700, 2), (500, 1))
 
 def one_bounded(run, bounded, folder, memory, percent):
     """The repeats of one kernel, and the model with the same limit."""
-    for _ in range(run.options.repeat):
-        why = run.unable(bounded.kernel)
+    job = (bounded.compressor, bounded.zpool,
+           "wait" if bounded.waits else "single")
+    for _ in range(1 if bounded.waits else run.options.repeat):
+        why = run.unable()
         if why:
             bounded.note = why
             return run.tap.say(True, bounded.name(), skip=why)
-        done, why = run.boot(bounded.kernel, bounded.trace, folder,
-                             [(bounded.compressor, bounded.zpool)],
+        done, why = run.boot(bounded.kernel, bounded.trace, folder, [job],
                              memory, percent)
         if not done or not done[0]["end"] or done[0]["end"]["bad"]:
             bounded.note = why or "contents came back wrong"
             return run.tap.say(False, bounded.name(), notes=[bounded.note])
-        last = compare.since_start(done[0])[len(bounded.trace.events)]
-        bounded.runs.append(last)
+        bounded.add(compare.since_start(done[0])[len(bounded.trace.events)])
     config = done[0]["config"]
     bounded.release = config["release"]
     try:
@@ -290,38 +291,31 @@ def one_bounded(run, bounded, folder, memory, percent):
     except compare.ModelFailed as failure:
         bounded.note = str(failure)
         return run.tap.say(False, bounded.name(), notes=[bounded.note])
-    bounded.ours = modelled[len(bounded.trace.events)]
-    # How far the asynchronous worker gets is not to be foretold; that both
-    # sides reached the limit is.
-    notes = [f"{counter}: kernel {low}..{high}, model {ours}: "
-             f"{bounded.place(low, high, ours)}"
-             for counter, low, high, ours in bounded.ranges()]
-    hit = [low > 0 for _, low, _, _ in bounded.ranges()][0]
-    ours = bounded.ours["pool_limit_hit"] > 0
-    return run.tap.say(hit == ours, bounded.name(), notes=notes)
+    bounded.model(modelled[len(bounded.trace.events)])
+    return run.tap.say(bounded.sound(), bounded.name(),
+                       notes=bounded.diagnostics())
 
 
 def compare_limits(run):
-    options = run.options
     samples = f"{ROOT}/traces/samples"
     rows = []
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+    with concurrent.futures.ThreadPoolExecutor(run.options.jobs) as pool:
         for name in ("py", "gcc"):
             trace = traces.stream(name, f"{samples}/{name}", 10 ** 9)
             folder = f"{run.scratch}/{name}"
             trace.write(folder)
             trace.pages = b""
             jobs = []
-            for memory, percent in LIMITS:
-                for kernel in guest.KERNELS:
-                    bounded = compare.Bounded(
-                        kernel, "lz4", "zsmalloc", trace,
-                        f"{percent} % of {memory} MiB")
-                    if not wanted(options, bounded.name()):
-                        continue
-                    rows.append(bounded)
-                    jobs.append(pool.submit(one_bounded, run, bounded, folder,
-                                            memory, percent))
+            for (memory, percent), kernel, waits in itertools.product(
+                    LIMITS, run.kernels, (False, True)):
+                bounded = compare.Bounded(
+                    kernel, "lz4", "zsmalloc", trace,
+                    f"{percent} % of {memory} MiB", waits)
+                if not wanted(run.options, bounded.name()):
+                    continue
+                rows.append(bounded)
+                jobs.append(pool.submit(one_bounded, run, bounded, folder,
+                                        memory, percent))
             for job in jobs:
                 job.result()
             shutil.rmtree(folder)
@@ -366,7 +360,7 @@ def main():
     else:
         rows = compare_all(run)
         lines = [summary(rows), ""] + list(compare.table(rows))
-    status = run.finish("limits" if options.limits else "kernels", rows)
+    status = run.finish("limits" if options.limits else "kernels")
     if options.write and kernels:
         write(options, "limits" if options.limits else "comparison", lines)
     return status
