@@ -6,7 +6,6 @@ import os
 import platform
 import re
 import shutil
-import signal
 import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -19,8 +18,8 @@ KERNELS = {
 }
 
 
-class Unavailable(Exception):
-    """There is no such guest to be had here; says why."""
+# Those that run, for end() to end.
+running = set()
 
 
 class Failed(Exception):
@@ -57,6 +56,11 @@ def prepare(cache):
             continue
         ready[kernel] = (images[0], initrd)
     return ready, missing
+
+
+def end():
+    for process in list(running):
+        process.kill()
 
 
 def numbers(words):
@@ -105,17 +109,16 @@ def boot(kernel, trace, image, jobs, memory, maxpool, timeout, scratch):
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT)
+    running.add(process)
     why = "no end marker"
     try:
         console, _ = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
+        process.kill()
         console, _ = process.communicate()
         why = f"not done after {timeout} s"
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
+    finally:
+        running.discard(process)
     console = console.decode(errors="replace").replace("\r", "")
     done = parse(console)
     if not re.search(r"^ZD done$", console, re.M):

@@ -5,11 +5,13 @@
  * Built static; run.py builds the image and reads what is printed.
  *
  * Of the kernel's command line it takes
- *	zd.jobs=COMPRESSOR:ZPOOL:EVERY:batch|single|wait[,...]
+ *	zd.jobs=COMPRESSOR:ZPOOL:EVERY:batch|single|wait|race[,...]
  *	zd.maxpool=PERCENT
  * and does one job after the other, each with a fresh swap device, so that the
  * pool is empty when it starts. batch pages whole ranges out; wait lets zswap's
- * shrink worker come to its end whenever a page was refused.
+ * shrink worker come to its end whenever a page was refused; in race this
+ * program has a worker's priority, else every worker goes before it: the
+ * compaction of z3fold has then been done when the next event comes.
  *
  * The lines printed, all of them beginning with "ZD ":
  *	job N compressor=C zpool=Z release=R totalram_pages=T
@@ -24,6 +26,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -222,6 +225,31 @@ static void load(uint32_t slot)
 	bad += digest_of(memory + (uint64_t)slot * PAGE) != digest[slot];
 }
 
+/*
+ * While a page is being written its slot cannot be freed, and an invalidate
+ * would leave it to reclaim.
+ */
+static void wait_for_device(void)
+{
+	char line[256];
+	long writing = 1;
+	FILE *f;
+
+	while (writing) {
+		/* brings in what each CPU has counted for itself */
+		put("/proc/sys/vm/stat_refresh", "1");
+		f = fopen("/proc/vmstat", "r");
+		if (!f)
+			fail("/proc/vmstat");
+		while (fgets(line, sizeof(line), f))
+			if (sscanf(line, "nr_writeback %ld", &writing) == 1)
+				break;
+		fclose(f);
+		if (writing)
+			usleep(500);
+	}
+}
+
 static long written_back(void)
 {
 	char value[32];
@@ -294,8 +322,10 @@ static uint64_t range(uint64_t i, uint64_t every)
 	return n;
 }
 
-static void perform(uint64_t every, int batch, int wait)
+static void perform(uint64_t every, const char *mode)
 {
+	int batch = !strcmp(mode, "batch"), wait = !strcmp(mode, "wait");
+	int race = !strcmp(mode, "race");
 	uint64_t i, k, n;
 
 	counters(0);
@@ -312,6 +342,8 @@ static void perform(uint64_t every, int batch, int wait)
 			page_out(slot, n);
 			if (wait && in_memory(slot))
 				wait_for_worker();
+			if (!race && (batch || in_memory(slot)))
+				wait_for_device();
 			break;
 		case LOAD:
 			load(slot);
@@ -439,6 +471,7 @@ static void job(int number, char *spec)
 {
 	char *compressor = strtok(spec, ":"), *zpool = strtok(NULL, ":");
 	char *every = strtok(NULL, ":"), *mode = strtok(NULL, ":");
+	struct sched_param param = { 0 };
 	char now[64], pool[64];
 	struct utsname uts;
 	int i;
@@ -463,10 +496,11 @@ static void job(int number, char *spec)
 	make_swap();
 	if (swapon("/dev/vda", 0))
 		fail("swapon");
+	sched_setscheduler(0, strcmp(mode, "race") ? SCHED_IDLE : SCHED_OTHER,
+			   &param);
 	bad = kept = cache_hits = 0;
 	memset(digest, 0, head.slots * 8);
-	perform(strtoull(every, NULL, 10), !strcmp(mode, "batch"),
-		!strcmp(mode, "wait"));
+	perform(strtoull(every, NULL, 10), mode);
 	madvise(memory, head.slots * PAGE, MADV_DONTNEED);
 	if (swapoff("/dev/vda"))
 		fail("swapoff");

@@ -12,6 +12,7 @@ import itertools
 import os
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -268,7 +269,7 @@ LIMITS = ((700, 2), (500, 1))
 def one_bounded(run, bounded, folder, memory, percent):
     """The repeats of one kernel, and the model with the same limit."""
     job = (bounded.compressor, bounded.zpool,
-           "wait" if bounded.waits else "single")
+           "wait" if bounded.waits else "race")
     for _ in range(1 if bounded.waits else run.options.repeat):
         why = run.unable()
         if why:
@@ -348,12 +349,24 @@ def summary(rows):
         f"{n} {w}" for w, n in counts if n) + "."
 
 
+def end_on_signal(run):
+    """The threads wait for guests of minutes; who stops us does not."""
+    def stop(number, _):
+        guest.end()
+        shutil.rmtree(run.scratch, ignore_errors=True)
+        os._exit(128 + number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+
+
 def main():
     options = arguments()
     print(f"# seed {options.seed} (again: ./quickstart kernel-test "
           f"--seed {options.seed})", flush=True)
     kernels, missing = guest.prepare(options.cache)
     run = Run(options, kernels, missing)
+    end_on_signal(run)
     if options.limits:
         rows = compare_limits(run)
         lines = list(compare.bounded_table(rows))

@@ -41,11 +41,11 @@ def model():
             4: {"stored_pages": 1, "pool_total_size": 4096, "pswpin": 1}}
 
 
-def judged(modelled, tolerance=None, console=CONSOLE):
+def judged(modelled, why=None, console=CONSOLE):
     trace = traces.Trace("t", [(1, 0, 0), (1, 1, 1), (2, 0, 0), (3, 1, 0)],
                          bytes(8192), 2, False)
-    row = compare.Row("7.2", "lz4", "zsmalloc", trace)
-    row.judge(compare.since_start(guest.parse(console)[0]), modelled, tolerance)
+    row = compare.Row("7.2", "zstd", "zsmalloc", trace)
+    row.judge(compare.since_start(guest.parse(console)[0]), modelled, why)
     return row
 
 
