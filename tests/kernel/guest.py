@@ -120,6 +120,8 @@ def boot(kernel, trace, image, jobs, memory, maxpool, timeout, scratch):
     finally:
         running.discard(process)
     console = console.decode(errors="replace").replace("\r", "")
+    # the firmware clears the screen
+    console = re.sub("\x1b(c|\\[[0-9;?]*[A-Za-z])", "", console)
     done = parse(console)
     if not re.search(r"^ZD done$", console, re.M):
         tail = [l for l in console.splitlines()
