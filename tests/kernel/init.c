@@ -71,6 +71,7 @@ static int image, pagemap;
 static char *memory;	 /* a page for each slot */
 static uint64_t *digest; /* of a slot's content, 0: the slot is empty */
 static long bad, kept, cache_hits;
+static unsigned int pause_us; /* after an invalidate */
 
 static void __attribute__((noreturn)) power_off(void)
 {
@@ -274,6 +275,8 @@ static void invalidate(uint32_t slot)
 {
 	madvise(memory + (uint64_t)slot * PAGE, PAGE, MADV_DONTNEED);
 	digest[slot] = 0;
+	if (pause_us)
+		usleep(pause_us);
 }
 
 static void counters(uint64_t event)
@@ -498,6 +501,8 @@ static void job(int number, char *spec)
 		fail("swapon");
 	sched_setscheduler(0, strcmp(mode, "race") ? SCHED_IDLE : SCHED_OTHER,
 			   &param);
+	/* the lowest priority has a share, too: only sleep gives way to all */
+	pause_us = strcmp(zpool, "z3fold") || !strcmp(mode, "race") ? 0 : 1000;
 	bad = kept = cache_hits = 0;
 	memset(digest, 0, head.slots * 8);
 	perform(strtoull(every, NULL, 10), mode);
