@@ -27,7 +27,7 @@ class ModelFailed(Exception):
 def tolerated(kernel, compressor, libs):
     """Why this pair cannot be equal to the byte, or None."""
     if compressor == "lz4hc":
-        return "the kernel's lz4hc encoder is older than liblz4's"
+        return "the kernel's lz4hc encoder is not liblz4's"
     if compressor == "zstd" and ZSTD[kernel] and kernel not in libs:
         return f"without libzstd {ZSTD[kernel]}"
     return None

@@ -14,7 +14,7 @@
  * compaction of z3fold has then been done when the next event comes.
  *
  * The lines printed, all of them beginning with "ZD ":
- *	job N compressor=C zpool=Z release=R totalram_pages=T
+ *	job N compressor=C zpool=Z release=R build=B totalram_pages=T
  *	job N absent=C			this kernel has no such compressor
  *	at EVENT NAME=VALUE ...		the counters after that many events
  *	end bad=B kept=K		contents that came back wrong, pages that
@@ -475,6 +475,7 @@ static void job(int number, char *spec)
 	char *compressor = strtok(spec, ":"), *zpool = strtok(NULL, ":");
 	char *every = strtok(NULL, ":"), *mode = strtok(NULL, ":");
 	struct sched_param param = { 0 };
+	const char *build;
 	char now[64], pool[64];
 	struct utsname uts;
 	int i;
@@ -491,10 +492,13 @@ static void job(int number, char *spec)
 	uname(&uts);
 	get(ZSWAP "compressor", now, sizeof(now));
 	get(ZSWAP "zpool", pool, sizeof(pool));
-	printf("ZD job %d compressor=%s zpool=%s release=%s "
+	/* "#1 SMP ... Debian 6.1.170-3 (date)": 6.1's release tells less */
+	build = strstr(uts.version, "Debian ");
+	build = build ? build + strlen("Debian ") : "?";
+	printf("ZD job %d compressor=%s zpool=%s release=%s build=%.*s "
 	       "totalram_pages=%ld\n",
 	       number, now, *pool ? pool : "zsmalloc", uts.release,
-	       totalram_pages());
+	       (int)strcspn(build, " "), build, totalram_pages());
 
 	make_swap();
 	if (swapon("/dev/vda", 0))

@@ -194,7 +194,7 @@ def judge(run, row, done, why, folder):
     if "absent" in done["config"]:
         run.skip([row], "this kernel has no such compressor")
         return
-    row.release = done["config"]["release"]
+    row.release = "{release} ({build})".format(**done["config"])
     if done["end"]["bad"] or done["end"]["kept"]:
         row.note = "the guest's memory: {bad} bad, {kept} kept".format(
             **done["end"])
@@ -282,7 +282,7 @@ def one_bounded(run, bounded, folder, memory, percent):
             return run.tap.say(False, bounded.name(), notes=[bounded.note])
         bounded.add(compare.since_start(done[0])[len(bounded.trace.events)])
     config = done[0]["config"]
-    bounded.release = config["release"]
+    bounded.release = "{release} ({build})".format(**config)
     try:
         modelled, _ = compare.model(
             run.options.zdedup, bounded.trace, folder, bounded.kernel,
