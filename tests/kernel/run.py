@@ -332,8 +332,10 @@ def write(options, section, lines):
     head, rest = text.split(begin)
     _, tail = rest.split(end)
     words = {"comparison": "--all" if options.all else "", "limits": "--limits"}
-    command = " ".join(["./quickstart kernel-test", words[section],
-                        f"--seed {options.seed} --write"]).replace("  ", " ")
+    only = [f"--only '{word}'" for word in options.only]
+    command = " ".join(filter(None, [
+        "./quickstart kernel-test", words[section], *only,
+        f"--seed {options.seed} --write"]))
     made = (f"Made by `{command}` on "
             f"{datetime.date.today().isoformat()}.\n\n")
     with open(path + ".part", "w") as f:
