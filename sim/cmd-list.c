@@ -21,6 +21,7 @@ static const char *const kinds[ZDEDUP_NR_KINDS] = {
 static const struct {
 	const char *name, *summary;
 } formats[] = {
+	{ "zdt", "the native format: events, pages, facts; see traces/FORMAT.md" },
 	{ "raw", "4096-byte pages back to back; page i is one store to slot i+1" },
 	{ "ops", "a directory with ops.csv and pages.raw (each may be .zst)" },
 };

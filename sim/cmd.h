@@ -16,6 +16,8 @@ enum cmd_status {
 /* argv[0] is the command's own name. They return an enum cmd_status. */
 int cmd_replay(int argc, char **argv);
 int cmd_info(int argc, char **argv);
+int cmd_import(int argc, char **argv);
+int cmd_export(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 
 /* One line "zdedup: ..." on stderr, after a progress line has been wiped off. */

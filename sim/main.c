@@ -21,6 +21,8 @@ struct cmd_struct {
 static const struct cmd_struct commands[] = {
 	{ "replay", cmd_replay, "run a trace through the model and report" },
 	{ "info", cmd_info, "what is in a trace, and how much of it is shared" },
+	{ "import", cmd_import, "make a .zdt of any trace, or of what is left of one" },
+	{ "export", cmd_export, "write a trace in another format" },
 	{ "list", cmd_list, "kernels, compressors, allocators, hashes, policies, formats" },
 };
 

@@ -223,12 +223,14 @@ enum options_outcome options_parse(const struct option_table *table, int argc,
 		} else if (options && argv[i][0] == '-' && argv[i][1]) {
 			if (parse_option(table, argc, argv, &i))
 				return OPTIONS_WRONG;
-		} else if (!table->operand || *operand) {
+		} else if (!table->operand || (*operand && !table->operands)) {
 			cmd_usage(table->command, "'%s' is one argument too many",
 				  argv[i]);
 			return OPTIONS_WRONG;
 		} else {
 			*operand = argv[i];
+			if (table->operands)
+				g_ptr_array_add(table->operands, argv[i]);
 		}
 	}
 	if (table->operand && !*operand) {

@@ -37,6 +37,7 @@ struct option_table {
 	const struct option_spec *specs;
 	const char *operand;	/* "TRACE": exactly one is needed; NULL: none is taken */
 	const char *examples;
+	GPtrArray *operands;	/* not NULL: one or more, all of them go here */
 };
 
 enum options_outcome {

@@ -29,6 +29,8 @@ struct output {
  * handler can reach nothing but globals.
  */
 static char *volatile pending;
+static char *guarded[OUTPUT_PATHS_MAX];
+static volatile sig_atomic_t nr_guarded;
 
 static void on_signal(int signal)
 {
@@ -36,9 +38,22 @@ static void on_signal(int signal)
 
 	if (pending)
 		unlink(pending);
+	for (int i = 0; i < nr_guarded; i++)
+		if (unlink(guarded[i]))
+			rmdir(guarded[i]);
 	if (write(STDERR_FILENO, line, sizeof(line) - 1) < 0)
 		_exit(128 + signal);
 	_exit(128 + signal);
+}
+
+void output_guard(const char *const *paths, unsigned int nr)
+{
+	nr_guarded = 0;
+	for (unsigned int i = 0; i < OUTPUT_PATHS_MAX; i++) {
+		g_free(guarded[i]);
+		guarded[i] = i < nr ? g_strdup(paths[i]) : NULL;
+	}
+	nr_guarded = (sig_atomic_t)nr;
 }
 
 void output_catch_signals(void)

@@ -20,6 +20,13 @@ int output_commit(struct output *out);
 /* Removes the temporary file. Frees @out; NULL is allowed. */
 void output_abandon(struct output *out);
 
+/*
+ * For what is written by other means than an output: files, and then the
+ * directory that held them, for the signals below to remove. NULL: nothing any more.
+ */
+#define OUTPUT_PATHS_MAX 3
+void output_guard(const char *const *paths, unsigned int nr);
+
 /* SIGINT, SIGTERM and SIGHUP: remove the temporary file, one line, exit 128 + signal. */
 void output_catch_signals(void);
 

@@ -6,6 +6,7 @@
  * (RFC 8878, 3.1.1) is unpacked, under every format. An image whose first page
  * happens to begin so has to be compressed to be read.
  */
+#define _GNU_SOURCE	/* memfd_create() */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -98,12 +99,33 @@ static bool is_zstd(int fd)
 	}
 }
 
-/* A file without a name, so that it goes with its last mapping. */
-static int temp_file(const char *dir, const char *label,
-		     const struct trace_why *why)
+static const char *temp_dir(void)
 {
-	char *path = trace_join(dir, "zdedup-XXXXXX");
+	const char *dir = getenv("TMPDIR");
+
+	return dir && *dir ? dir : "/tmp";
+}
+
+/* What is small stays in memory: no disk is needed, and none can be full. */
+#define IN_MEMORY (4u << 20)
+
+/*
+ * A file without a name, for @size bytes (UINT64_MAX: nobody knows), so that it
+ * goes with its last mapping.
+ */
+int trace_temp_file(uint64_t size, const char *label,
+		    const struct trace_why *why)
+{
+	const char *dir = temp_dir();
+	char *path;
 	int fd, ret;
+
+	if (size <= IN_MEMORY) {
+		fd = memfd_create("zdedup", MFD_CLOEXEC);
+		if (fd >= 0)
+			return fd;
+	}
+	path = trace_join(dir, "zdedup-XXXXXX");
 
 	if (!path)
 		return trace_fail(why, -ENOMEM, "%s: %m", label);
@@ -138,6 +160,24 @@ static int write_all(int fd, const uint8_t *data, size_t len)
 		if (n < 0)
 			return -errno;
 		data += n;
+		len -= n;
+	}
+	return 0;
+}
+
+int trace_pwrite_all(int fd, const void *data, size_t len, uint64_t at)
+{
+	const uint8_t *p = data;
+
+	while (len) {
+		ssize_t n = pwrite(fd, p, len, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		p += n;
+		at += n;
 		len -= n;
 	}
 	return 0;
@@ -221,7 +261,7 @@ static int unpack(int fd, const char *label, const struct trace_why *why)
 	int ret;
 
 	u.dir = temp_dir();
-	u.to = temp_file(u.dir, label, why);
+	u.to = trace_temp_file(UINT64_MAX, label, why);
 	if (u.to < 0)
 		return u.to;
 

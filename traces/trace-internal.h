@@ -23,7 +23,19 @@ struct trace_map {
 	uint64_t size;
 };
 
+/**
+ * struct trace_spool - bytes appended to a file without a name, then mapped
+ * @fd: -1 while all of them fit @buf
+ */
+struct trace_spool {
+	int fd;
+	uint8_t *buf;
+	size_t len;
+	uint64_t size;
+};
+
 struct trace_reader;
+struct zdt;
 
 #define TRACE_EXTRA_MAX 3	/* type, memcg, folio */
 
@@ -31,6 +43,12 @@ struct trace_reader;
  * struct trace - one open trace
  * @pages: the file, for readers of files; or the pages, back to back
  * @seq:   the number of the next event
+ * @facts: an array of struct trace_facts, one per page
+ * @zdt:   of the .zdt reader only
+ *
+ * Of readers that build their list of events when they open (build.c):
+ * @built: an array of struct trace_event
+ * @event_spool, @facts_spool: the same while they grow
  *
  * Of the readers whose pages are anywhere (index.c):
  * @at:      where each page is; NULL: back to back in @pages
@@ -50,7 +68,12 @@ struct trace {
 	const struct trace_reader *reader;
 	struct trace_summary summary;
 	struct trace_map pages;
+	struct trace_map facts;
 	uint64_t seq;
+	struct zdt *zdt;
+
+	struct trace_map built;
+	struct trace_spool event_spool, facts_spool;
 
 	const uint8_t **at;
 	uint64_t *events;
@@ -77,6 +100,8 @@ struct trace {
  * @open:    fills @summary and whatever @next needs from @pages, the whole file,
  *           unpacked; or from @fd, if @directory is set. On failure trace_close
  *           releases what was acquired.
+ * @rewind, @close, @wait_page: NULL where there is nothing to do. @wait_page
+ *           returns false when the page cannot be had
  */
 struct trace_reader {
 	const char *name, *vantage;
@@ -85,8 +110,12 @@ struct trace_reader {
 	int (*open)(struct trace *trace, int fd, const struct trace_why *why);
 	int (*next)(struct trace *trace, struct trace_event *ev,
 		    const struct trace_why *why);
+	void (*rewind)(struct trace *trace);
+	void (*close)(struct trace *trace);
+	bool (*wait_page)(const struct trace *trace, uint64_t page);
 };
 
+extern const struct trace_reader trace_zdt;
 extern const struct trace_reader trace_raw;
 extern const struct trace_reader trace_ops;
 extern const struct trace_reader trace_swap;
@@ -150,5 +179,32 @@ void trace_unmap(struct trace_map *map);
 void trace_map_drop(const struct trace_map *map);
 int trace_check_pages(const struct trace_map *map, const char *label,
 		      const struct trace_why *why);
+
+int trace_temp_file(uint64_t size, const char *label,
+		    const struct trace_why *why);
+int trace_pwrite_all(int fd, const void *data, size_t len, uint64_t at);
+
+/*
+ * build.c: for formats that are parsed once, when they are opened, and for those
+ * without bytes. Between trace_open's call of open and trace_build_end, add the
+ * events in order (seq is set here) and the facts of page 0, 1, 2 ...; summary's
+ * counts, slots, nr_pages and has_facts follow. A reader of pages without bytes
+ * also clears summary.has_pages; one with bytes fills trace->pages and
+ * summary.nr_pages itself before its first event. Its @next is trace_built_next.
+ */
+int trace_build_event(struct trace *trace, const struct trace_event *ev,
+		      const struct trace_why *why);
+int trace_build_facts(struct trace *trace, const struct trace_facts *facts,
+		      const struct trace_why *why);
+int trace_build_end(struct trace *trace, const struct trace_why *why);
+int trace_built_next(struct trace *trace, struct trace_event *ev,
+		     const struct trace_why *why);
+void trace_build_free(struct trace *trace);
+/* Counts @ev into the summary: ops, slots. */
+void trace_count(struct trace_summary *sum, const struct trace_event *ev);
+
+/* zdt-read.c */
+int trace_zdt_open_salvage(struct trace *trace, int fd, uint64_t *lost,
+			   const struct trace_why *why);
 
 #endif /* ZDEDUP_TRACE_INTERNAL_H */

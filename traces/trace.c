@@ -20,8 +20,8 @@
  * the order of asking.
  */
 static const struct trace_reader *const readers[] = {
-	&trace_raw, &trace_ops, &trace_swap, &trace_log_writes, &trace_lime,
-	&trace_elf, &trace_criu,
+	&trace_raw, &trace_ops, &trace_zdt, &trace_swap, &trace_log_writes,
+	&trace_lime, &trace_elf, &trace_criu,
 };
 
 #define NR_READERS (sizeof(readers) / sizeof(readers[0]))
@@ -161,17 +161,16 @@ static int choose(struct trace *trace, int fd, const char *format,
 	return directory ? 0 : trace_map(&trace->pages, fd, trace->path, why);
 }
 
-int trace_open(const char *path, const char *format, struct trace **out,
-	       char *buf, size_t size)
+static int open_any(const char *path, const char *format, struct trace **out,
+		    uint64_t *lost, const struct trace_why *why)
 {
-	const struct trace_why why = { buf, size };
 	struct trace *trace;
 	int fd, ret;
 
 	if (format && !find_reader(format))
-		return unknown_format(path, format, &why);
+		return unknown_format(path, format, why);
 
-	ret = trace_open_regular(AT_FDCWD, path, path, &fd, &why);
+	ret = trace_open_regular(AT_FDCWD, path, path, &fd, why);
 	if (ret)
 		return ret;
 
@@ -179,14 +178,19 @@ int trace_open(const char *path, const char *format, struct trace **out,
 	if (trace)
 		trace->path = strdup(path);
 	if (!trace || !trace->path) {
-		ret = trace_fail(&why, -ENOMEM, "%s: %m", path);
+		ret = trace_fail(why, -ENOMEM, "%s: %m", path);
 		goto out;
 	}
+	trace->summary.has_pages = true;
+	trace->summary.info = "";
+	trace->event_spool.fd = -1;
+	trace->facts_spool.fd = -1;
 
-	ret = choose(trace, fd, format, &why);
+	ret = choose(trace, fd, format, why);
 	if (!ret) {
 		trace->summary.vantage = trace->reader->vantage;
-		ret = trace->reader->open(trace, fd, &why);
+		ret = lost ? trace_zdt_open_salvage(trace, fd, lost, why) :
+			     trace->reader->open(trace, fd, why);
 	}
 	if (!ret)
 		ret = trace_rewind(trace);
@@ -199,10 +203,29 @@ out:
 	return ret;
 }
 
+int trace_open(const char *path, const char *format, struct trace **out,
+	       char *buf, size_t size)
+{
+	const struct trace_why why = { buf, size };
+
+	return open_any(path, format, out, NULL, &why);
+}
+
+int trace_open_salvage(const char *path, struct trace **out, uint64_t *lost,
+		       char *buf, size_t size)
+{
+	const struct trace_why why = { buf, size };
+
+	return open_any(path, "zdt", out, lost, &why);
+}
+
 void trace_close(struct trace *trace)
 {
 	if (!trace)
 		return;
+	if (trace->reader && trace->reader->close)
+		trace->reader->close(trace);
+	trace_build_free(trace);
 	trace_unmap(&trace->pages);
 	trace_unmap(&trace->list);
 	while (trace->nr_more)
@@ -249,6 +272,8 @@ int trace_next(struct trace *trace, struct trace_event *ev, char *buf,
 		trace_map_drop(&trace->list);
 		for (i = 0; i < trace->nr_more; i++)
 			trace_map_drop(&trace->more[i]);
+		trace_map_drop(&trace->facts);
+		trace_map_drop(&trace->built);
 	}
 	return trace->reader->next(trace, ev, &why);
 }
@@ -258,15 +283,25 @@ int trace_rewind(struct trace *trace)
 	trace->seq = 0;
 	trace->pos = trace->first;
 	trace->stored = 0;
+	if (trace->reader->rewind)
+		trace->reader->rewind(trace);
 	return 0;
 }
 
 const void *trace_page(const struct trace *trace, uint64_t page)
 {
-	assert(page < trace->summary.nr_pages);
+	assert(trace->summary.has_pages && page < trace->summary.nr_pages);
 	if (trace->at)
 		return trace->at[page];
+	if (trace->reader->wait_page && !trace->reader->wait_page(trace, page))
+		return NULL;
 	return trace->pages.data + page * TRACE_PAGE_SIZE;
+}
+
+const struct trace_facts *trace_facts(const struct trace *trace, uint64_t page)
+{
+	assert(trace->summary.has_facts && page < trace->summary.nr_pages);
+	return (const struct trace_facts *)trace->facts.data + page;
 }
 
 const char *trace_format_name(unsigned int i)

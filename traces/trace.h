@@ -17,6 +17,7 @@
 #define TRACE_NO_PAGE UINT64_MAX
 #define TRACE_TYPES_MAX 32	/* swap devices; the kernel's MAX_SWAPFILES is below that */
 #define TRACE_SLOT_MAX ((1ull << 40) - 1)
+#define TRACE_LENGTHS_MAX 48	/* compressed lengths that facts may carry */
 
 enum trace_op { TRACE_STORE, TRACE_LOAD, TRACE_INVALIDATE };
 
@@ -28,6 +29,7 @@ enum trace_op { TRACE_STORE, TRACE_LOAD, TRACE_INVALIDATE };
  *         that of the events, and nothing depends on the time
  * @folio: equal numbers on consecutive stores: one large folio; 0 when unknown
  * @page:  number of a page of this trace, or TRACE_NO_PAGE (invalidate; unchecked load)
+ * @order: the page belongs to a folio of 2^order pages; 0 when unknown, too
  */
 struct trace_event {
 	uint64_t seq;
@@ -38,12 +40,40 @@ struct trace_event {
 	uint32_t memcg;
 	uint8_t type;
 	uint8_t op;
+	uint8_t order;
+};
+
+enum trace_class {
+	TRACE_CLASS_UNKNOWN, TRACE_CLASS_ZERO, TRACE_CLASS_SAME_FILLED,
+	TRACE_CLASS_DATA
+};
+
+/**
+ * struct trace_facts - what is known of one page, beside or instead of its bytes
+ * @word:    the repeated word of a same-filled page, else 0
+ * @digest:  of the page's bytes, all zero where summary.digest is NULL
+ * @lengths: compressed lengths in the order of summary.lengths; 0: not known
+ * @class:   an enum trace_class
+ */
+struct trace_facts {
+	uint64_t word;
+	uint8_t digest[16];
+	uint16_t lengths[TRACE_LENGTHS_MAX];
+	uint8_t class;
+	uint8_t reserved[7];
 };
 
 /**
  * struct trace_summary - what one pass over the events finds before any is replayed
  * Invariants: events == stores + loads + invalidates; every page number in the
- * trace is below nr_pages; slots[t] > 0 exactly when type t occurs.
+ * trace is below nr_pages; slots[t] > 0 exactly when type t occurs; has_pages or
+ * has_facts (or both).
+ *
+ * @digest:  how struct trace_facts.digest was made, as "md5" or
+ *           "siphash-2-4-128:keyed"; NULL when there are no digests
+ * @lengths: what struct trace_facts.lengths are of, as "lz4@7.2"
+ * @info:    "key=value" lines about the recording, never NULL
+ * The strings live as long as the trace.
  */
 struct trace_summary {
 	uint64_t events, stores, loads, invalidates;
@@ -57,6 +87,13 @@ struct trace_summary {
 	 * neither loads, frees nor an order, and which pages were in use is unknown.
 	 */
 	const char *vantage;
+	bool has_order;
+	bool has_pages;				/* trace_page() may be called */
+	bool has_facts;				/* trace_facts() may be called */
+	unsigned int nr_lengths;
+	const char *digest;
+	const char *lengths[TRACE_LENGTHS_MAX];
+	const char *info;
 };
 
 struct trace;
@@ -74,13 +111,25 @@ struct trace;
  */
 int trace_open(const char *path, const char *format, struct trace **out,
 	       char *why, size_t size);
+
+/*
+ * As trace_open, for a .zdt that was cut short or damaged: the trace is all that
+ * comes before the first block that is not whole. *lost is the number of bytes
+ * from there on, 0 when nothing is missing.
+ */
+int trace_open_salvage(const char *path, struct trace **out, uint64_t *lost,
+		       char *why, size_t size);
 void trace_close(struct trace *trace);
 
 const char *trace_path(const struct trace *trace);
 const char *trace_format(const struct trace *trace);	/* trace_format_name */
 const struct trace_summary *trace_summary(const struct trace *trace);
 
-/* 1: *ev is the next event; 0: the end; negative errno and @why as above. */
+/*
+ * 1: *ev is the next event; 0: the end; negative errno and @why as above. A .zdt
+ * is unpacked by a thread of its own, ahead of the reader: this call waits until
+ * the bytes of ev->page are there, and fails if they cannot be had.
+ */
 int trace_next(struct trace *trace, struct trace_event *ev, char *why,
 	       size_t size);
 /* Back to the first event. 0 or a negative errno. */
@@ -89,9 +138,14 @@ int trace_rewind(struct trace *trace);
 /*
  * The 4096 bytes of page @page (below nr_pages), at any alignment, valid until
  * trace_close. They are mapped from the file: no memory of one's own. A file that
- * is truncated meanwhile gives SIGBUS, as with any mapping.
+ * is truncated meanwhile gives SIGBUS, as with any mapping. Never NULL for a page
+ * that an event has named; NULL when another page of a .zdt cannot be had
+ * (trace_next says why). Not to be called unless summary.has_pages.
  */
 const void *trace_page(const struct trace *trace, uint64_t page);
+
+/* The facts of page @page, valid until trace_close; unless !summary.has_facts. */
+const struct trace_facts *trace_facts(const struct trace *trace, uint64_t page);
 
 /* The formats that trace_open knows, NULL past the end. */
 const char *trace_format_name(unsigned int i);

@@ -566,12 +566,12 @@ static const char small_list[] =
 	"4,18446744073709551615,invalidate,1099511627775,\n";
 
 static const struct trace_event small_events[] = {
-	{ 0, 10, 1, 0, 0, 0, 0, TRACE_STORE },
-	{ 1, 10, 7, 2, 0, 0, 0, TRACE_STORE },
-	{ 2, 35, 1, 0, 0, 0, 0, TRACE_LOAD },
-	{ 3, 40, 9, TRACE_NO_PAGE, 0, 0, 0, TRACE_LOAD },
+	{ 0, 10, 1, 0, 0, 0, 0, TRACE_STORE, 0 },
+	{ 1, 10, 7, 2, 0, 0, 0, TRACE_STORE, 0 },
+	{ 2, 35, 1, 0, 0, 0, 0, TRACE_LOAD, 0 },
+	{ 3, 40, 9, TRACE_NO_PAGE, 0, 0, 0, TRACE_LOAD, 0 },
 	{ 4, UINT64_MAX, TRACE_SLOT_MAX, TRACE_NO_PAGE, 0, 0, 0,
-	  TRACE_INVALIDATE },
+	  TRACE_INVALIDATE, 0 },
 };
 
 static void check_small(const char *path, const char *format)
@@ -683,9 +683,9 @@ static void test_ops_extra_columns(void **state)
 	static const char memcg_list[] =
 		"seq,time_us,op,slot,page,memcg\n0,0,store,0,2,3\n";
 	static const struct trace_event events[] = {
-		{ 0, 1, 5, 0, UINT64_MAX, UINT32_MAX, 31, TRACE_STORE },
-		{ 1, 1, 5, TRACE_NO_PAGE, 0, 0, 0, TRACE_LOAD },
-		{ 2, 1, 6, TRACE_NO_PAGE, 7, 1, 0, TRACE_INVALIDATE },
+		{ 0, 1, 5, 0, UINT64_MAX, UINT32_MAX, 31, TRACE_STORE, 0 },
+		{ 1, 1, 5, TRACE_NO_PAGE, 0, 0, 0, TRACE_LOAD, 0 },
+		{ 2, 1, 6, TRACE_NO_PAGE, 7, 1, 0, TRACE_INVALIDATE, 0 },
 	};
 	const struct trace_summary *sum;
 	struct trace *trace;

@@ -1,0 +1,1063 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * zdt-read.c - the reader of .zdt traces; FORMAT.md is the layout
+ *
+ * Opening reads all but the pages and checks it. The pages are unpacked to a file
+ * without a name, by a thread that starts when the first one is asked for; small
+ * traces are unpacked by the caller, step by step. A block is checked against its
+ * checksum each time that it is read, and that against the one seen first: what
+ * was checked when the trace was opened is what is replayed.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include "trace-internal.h"
+#include "zdt.h"
+
+#define THREAD_PAGES 1024u	/* fewer are unpacked without a thread */
+#define OUT_SIZE (256u << 10)	/* stays in the cache between zstd and write */
+#define STORED_MAX (64u << 20)	/* of any block but the index */
+#define WHY_MAX 1024u
+
+/* An event block being read. */
+struct cursor {
+	const uint8_t *control, *stream[ZDT_NR_STREAMS], *end[ZDT_NR_STREAMS];
+	uint32_t left;
+	uint64_t known;		/* pages named so far */
+	struct trace_event prev;
+};
+
+/**
+ * struct zdt - an open file
+ * @blocks:    in the order of the file, without the index
+ * @next:      the block that the next events are in, or after
+ * @stored, @list: buffers of the thread that reads events
+ *
+ * Of unpacking the pages:
+ * @lock:      @error and @stop; @more: @done has grown, or @error is set
+ * @done:      pages that are there
+ * @at_page:   the block to unpack next
+ * @error:     why there will be no more, with @line
+ */
+struct zdt {
+	int fd, spill;
+	uint64_t size;
+	struct zdt_block *blocks;
+	size_t nr_blocks, room, next;
+	uint32_t columns, contents;
+	struct cursor cursor;
+	ZSTD_DCtx *list_dctx;
+	uint8_t *stored, *list;
+	size_t stored_room, list_room;
+	char *info;
+
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t more;
+	bool threaded, stop;
+	atomic_uint_fast64_t done;
+	size_t at_page;
+	int error;
+	char line[WHY_MAX];
+	ZSTD_DCtx *dctx;	/* of the pages; the lists have their own */
+	uint8_t *in, *out;
+	size_t in_room;
+};
+
+static const char *type_name(unsigned int type)
+{
+	static const char *const names[] = {
+		[ZDT_INFO] = "info", [ZDT_PAGES] = "pages",
+		[ZDT_FACTS] = "facts", [ZDT_EVENTS] = "events",
+		[ZDT_INDEX] = "index",
+	};
+
+	return type && type <= ZDT_INDEX ? names[type] : "unknown";
+}
+
+static int damaged(const struct trace *trace, const struct zdt_block *b,
+		   const char *what, const struct trace_why *why)
+{
+	return trace_fail(why, -EINVAL,
+			  "%s: damaged: %s (%s block at byte %" PRIu64 ")",
+			  trace->path, what, type_name(b->type), b->offset);
+}
+
+static int read_at(const struct trace *trace, void *buf, size_t len,
+		   uint64_t at, const struct trace_why *why)
+{
+	uint8_t *p = buf;
+
+	while (len) {
+		ssize_t n = pread(trace->zdt->fd, p, len, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return trace_fail(why, -errno,
+					  "%s: cannot read: %m (at byte %" PRIu64 ")",
+					  trace->path, at);
+		if (!n)
+			return trace_fail(why, -EINVAL,
+					  "%s: has become shorter since it was opened (at byte %" PRIu64 ")",
+					  trace->path, at);
+		p += n;
+		at += n;
+		len -= n;
+	}
+	return 0;
+}
+
+static int grow(const struct trace *trace, uint8_t **buf, size_t *room,
+		size_t size, const struct trace_why *why)
+{
+	uint8_t *more;
+
+	if (size <= *room)
+		return 0;
+	more = realloc(*buf, size);
+	if (!more)
+		return trace_fail(why, -ENOMEM, "%s: %m", trace->path);
+	*buf = more;
+	*room = size;
+	return 0;
+}
+
+/* ---- blocks ---- */
+
+/* Nothing here believes a number before it is known to be harmless. */
+static int check_sizes(const struct trace *trace, const struct zdt_block *b,
+		       const struct trace_why *why)
+{
+	const char *what = NULL;
+
+	if (b->stored > STORED_MAX && b->type != ZDT_INDEX)
+		what = "more bytes than a block may have";
+	else if (!(b->flags & ZDT_PACKED) && b->stored != b->unpacked)
+		what = "two sizes";
+	else if (b->type == ZDT_PAGES &&
+		 (!b->count || b->count > ZDT_PAGES_MAX ||
+		  b->unpacked != b->count * TRACE_PAGE_SIZE ||
+		  !(b->flags & ZDT_PACKED)))
+		what = "wrong number of pages";
+	else if (b->type == ZDT_EVENTS &&
+		 (!b->count || b->count > ZDT_EVENTS_MAX ||
+		  b->unpacked < ZDT_EVENTS_FIXED + b->count ||
+		  b->unpacked > ZDT_EVENTS_FIXED +
+				b->count * ZDT_EVENT_BYTES_MAX))
+		what = "wrong number of events";
+	else if (b->type == ZDT_FACTS &&
+		 (!b->count || b->count > ZDT_FACTS_MAX ||
+		  b->unpacked > b->count * sizeof(struct trace_facts)))
+		what = "wrong number of facts";
+	else if (b->type == ZDT_INFO &&
+		 (b->unpacked > ZDT_INFO_MAX || b->flags & ZDT_PACKED))
+		what = "wrong size";
+	else if ((b->type < ZDT_INFO || b->type > ZDT_INDEX) &&
+		 b->flags & ZDT_REQUIRED)
+		what = "of a kind that this build does not know but must";
+	return what ? damaged(trace, b, what, why) : 0;
+}
+
+/* Reads the block with ordinal @nr at b->offset, header and payload, to *buf. */
+static int read_block(const struct trace *trace, struct zdt_block *b,
+		      uint64_t nr, uint64_t limit, uint8_t **buf,
+		      size_t *room, const struct trace_why *why)
+{
+	uint8_t h[ZDT_BLOCK_SIZE];
+	int ret;
+
+	if (limit - b->offset < sizeof(h))
+		return damaged(trace, b, "its header is cut", why);
+	ret = read_at(trace, h, sizeof(h), b->offset, why);
+	if (ret)
+		return ret;
+	b->type = zdt_get16(h + 4);
+	b->flags = zdt_get16(h + 6);
+	b->stored = zdt_get32(h + 8);
+	b->unpacked = zdt_get32(h + 12);
+	b->first = zdt_get64(h + 16);
+	b->count = zdt_get32(h + 24);
+	b->checksum = zdt_get64(h + 40);
+	if (zdt_get32(h) != ZDT_BLOCK_MAGIC || zdt_get64(h + 32) != nr)
+		return damaged(trace, b, "no block where one must be", why);
+	if (b->stored > limit - b->offset - sizeof(h))
+		return damaged(trace, b, "it goes past the end", why);
+	ret = check_sizes(trace, b, why);
+	if (!ret)
+		ret = grow(trace, buf, room, b->stored + 1, why);
+	if (!ret)
+		ret = read_at(trace, *buf, b->stored, b->offset + sizeof(h),
+			      why);
+	if (!ret && zdt_checksum(h, *buf, b->stored) != b->checksum)
+		ret = damaged(trace, b, "the checksum does not match", why);
+	return ret;
+}
+
+/* Reads a block that was there before: it must be the same. */
+static int reread_block(const struct trace *trace, size_t i, uint8_t **buf,
+			size_t *room, const struct trace_why *why)
+{
+	const struct zdt_block *was = &trace->zdt->blocks[i];
+	struct zdt_block b = { .offset = was->offset };
+	int ret = read_block(trace, &b, i, trace->zdt->size, buf, room, why);
+
+	if (!ret && (b.checksum != was->checksum || b.type != was->type ||
+		     b.flags != was->flags || b.first != was->first ||
+		     b.count != was->count || b.stored != was->stored))
+		ret = damaged(trace, &b, "it is not what the index says",
+			      why);
+	return ret;
+}
+
+/* The unpacked bytes of list block @b, whose payload is zdt->stored */
+static int unpack_list(struct trace *trace, const struct zdt_block *b,
+		       const uint8_t **data, const struct trace_why *why)
+{
+	struct zdt *zdt = trace->zdt;
+	size_t n;
+	int ret;
+
+	*data = zdt->stored;
+	if (!(b->flags & ZDT_PACKED))
+		return 0;
+	ret = grow(trace, &zdt->list, &zdt->list_room, b->unpacked, why);
+	if (ret)
+		return ret;
+	n = ZSTD_decompressDCtx(zdt->list_dctx, zdt->list, b->unpacked,
+				zdt->stored, b->stored);
+	if (ZSTD_isError(n) || n != b->unpacked)
+		return damaged(trace, b, "its zstd data is bad", why);
+	*data = zdt->list;
+	return 0;
+}
+
+/* ---- events ---- */
+
+static int begin_events(struct trace *trace, const struct zdt_block *b,
+			uint64_t known, const struct trace_why *why)
+{
+	struct cursor *c = &trace->zdt->cursor;
+	const uint8_t *data, *p, *end;
+	unsigned int i;
+	int ret = unpack_list(trace, b, &data, why);
+
+	if (ret)
+		return ret;
+	end = data + b->unpacked;
+	c->left = 0;
+	c->prev = (struct trace_event) { 0 };
+	c->known = zdt_get64(data);
+	if (c->known != known)
+		return damaged(trace, b, "it counts other pages", why);
+	c->control = data + ZDT_EVENTS_FIXED;
+	p = c->control + b->count;
+	for (i = 0; i < ZDT_NR_STREAMS; i++) {
+		uint32_t len = zdt_get32(data + 8 + 4 * i);
+
+		if (len > (size_t)(end - p))
+			return damaged(trace, b, "a column is too long", why);
+		c->stream[i] = p;
+		p += len;
+		c->end[i] = p;
+	}
+	if (p != end)
+		return damaged(trace, b, "bytes are left over", why);
+	c->left = b->count;
+	return 0;
+}
+
+static inline bool varint(struct cursor *c, unsigned int stream, uint64_t *v)
+{
+	const uint8_t *p = c->stream[stream], *end = c->end[stream];
+	unsigned int shift = 0;
+	uint64_t value = 0;
+	uint8_t byte;
+
+	do {
+		if (p == end || shift > 63)
+			return false;
+		byte = *p++;
+		if (shift == 63 && byte > 1)
+			return false;
+		value |= (uint64_t)(byte & 0x7f) << shift;
+		shift += 7;
+	} while (byte & 0x80);
+	c->stream[stream] = p;
+	*v = value;
+	return true;
+}
+
+static bool place(struct cursor *c, struct trace_event *ev)
+{
+	uint64_t type, order, memcg;
+
+	if (!varint(c, ZDT_PLACE, &type) || !varint(c, ZDT_PLACE, &order) ||
+	    !varint(c, ZDT_PLACE, &memcg) || type >= TRACE_TYPES_MAX ||
+	    order > 63 || memcg > UINT32_MAX)
+		return false;
+	ev->type = type;
+	ev->order = order;
+	ev->memcg = memcg;
+	return true;
+}
+
+/* The next event of the block; false: there cannot be such a one. */
+static bool take_event(struct cursor *c, struct trace_event *ev)
+{
+	uint8_t control = *c->control++;
+	uint64_t v;
+
+	*ev = c->prev;
+	ev->op = control & ZDT_EV_OP;
+	if (control & ~ZDT_EV_KNOWN || ev->op > TRACE_INVALIDATE)
+		return false;
+	switch (control & ZDT_EV_PAGE) {
+	case ZDT_EV_PAGE_NONE:
+		ev->page = TRACE_NO_PAGE;
+		break;
+	case ZDT_EV_PAGE_NEXT:
+		ev->page = c->known++;
+		break;
+	case ZDT_EV_PAGE_OLD:
+		if (!varint(c, ZDT_PAGE, &v) || v >= c->known)
+			return false;
+		ev->page = c->known - 1 - v;
+		break;
+	default:
+		return false;
+	}
+	if ((ev->op == TRACE_STORE && ev->page == TRACE_NO_PAGE) ||
+	    (ev->op == TRACE_INVALIDATE && ev->page != TRACE_NO_PAGE))
+		return false;
+	if (!varint(c, ZDT_TIME, &v))
+		return false;
+	ev->time_us += zdt_unzigzag(v);
+	if (!varint(c, ZDT_SLOT, &v))
+		return false;
+	ev->slot += zdt_unzigzag(v);
+	if (ev->slot > TRACE_SLOT_MAX)
+		return false;
+	if (!(control & ZDT_EV_SAME_PLACE) && !place(c, ev))
+		return false;
+	if (!(control & ZDT_EV_SAME_FOLIO)) {
+		if (!varint(c, ZDT_FOLIO, &v))
+			return false;
+		ev->folio += zdt_unzigzag(v);
+	}
+	c->prev = *ev;
+	c->left--;
+	return true;
+}
+
+/* ---- facts and info ---- */
+
+static int read_facts(struct trace *trace, const struct zdt_block *b,
+		      const struct trace_why *why)
+{
+	const struct trace_summary *sum = &trace->summary;
+	const uint8_t *data, *words, *digests, *lengths;
+	uint32_t i, same = 0;
+	unsigned int k;
+	int ret = unpack_list(trace, b, &data, why);
+
+	if (ret)
+		return ret;
+	for (i = 0; i < b->count && b->count <= b->unpacked; i++) {
+		if (data[i] > TRACE_CLASS_DATA)
+			return damaged(trace, b, "an unknown class", why);
+		same += data[i] == TRACE_CLASS_SAME_FILLED;
+	}
+	words = data + b->count;
+	if (b->unpacked != b->count + 8ull * same +
+			   (sum->digest ? 16ull * b->count : 0) +
+			   2ull * sum->nr_lengths * b->count)
+		return damaged(trace, b, "wrong size", why);
+	digests = words + 8 * same;
+	lengths = digests + (sum->digest ? 16 * b->count : 0);
+
+	for (i = 0; i < b->count && !ret; i++) {
+		struct trace_facts f = { .class = data[i] };
+
+		if (f.class == TRACE_CLASS_SAME_FILLED) {
+			f.word = zdt_get64(words);
+			words += 8;
+		}
+		if (sum->digest)
+			memcpy(f.digest, digests + 16 * i, 16);
+		for (k = 0; k < sum->nr_lengths; k++)
+			f.lengths[k] = zdt_get16(lengths +
+						 2 * (k * b->count + i));
+		ret = trace_build_facts(trace, &f, why);
+	}
+	return ret;
+}
+
+/*
+ * The lines "digest=" and "length=" come first, in this order, and name what the
+ * facts hold; the rest is kept as it is.
+ */
+static int read_info(struct trace *trace, const struct zdt_block *b,
+		     const struct trace_why *why)
+{
+	struct trace_summary *sum = &trace->summary;
+	struct zdt *zdt = trace->zdt;
+	char *s, *end;
+
+	if (zdt->info)
+		return damaged(trace, b, "a second one", why);
+	zdt->info = malloc(b->stored + 1);
+	if (!zdt->info)
+		return trace_fail(why, -ENOMEM, "%s: %m", trace->path);
+	memcpy(zdt->info, zdt->stored, b->stored);
+	zdt->info[b->stored] = '\0';
+	if (memchr(zdt->info, '\0', b->stored))
+		return damaged(trace, b, "a NUL byte", why);
+
+	for (s = zdt->info; (end = strchr(s, '\n')); s = end + 1) {
+		if (!strncmp(s, "digest=", 7) && !sum->digest)
+			sum->digest = s + 7;
+		else if (!strncmp(s, "length=", 7) &&
+			 sum->nr_lengths < TRACE_LENGTHS_MAX)
+			sum->lengths[sum->nr_lengths++] = s + 7;
+		else
+			break;
+		*end = '\0';
+	}
+	sum->info = s;
+	if (!strncmp(s, "digest=", 7) || !strncmp(s, "length=", 7))
+		return damaged(trace, b, "more names than facts can have",
+			       why);
+	if ((sum->digest || sum->nr_lengths) &&
+	    !(zdt->contents & ZDT_HAS_FACTS))
+		return damaged(trace, b, "names of facts, and no facts", why);
+	return 0;
+}
+
+/* ---- opening ---- */
+
+static bool zdt_probe(const uint8_t *head, size_t len, uint64_t size)
+{
+	unsigned int same = 0, i;
+
+	(void)size;
+	if (len < ZDT_MAGIC_SIZE)
+		return false;
+	/*
+	 * A damaged mark is still one, or else a damaged file would be taken
+	 * for raw pages.
+	 */
+	for (i = 0; i < ZDT_MAGIC_SIZE; i++)
+		same += head[i] == (uint8_t)ZDT_MAGIC[i];
+	return same >= ZDT_MAGIC_SIZE - 2;
+}
+
+static int read_header(struct trace *trace, const struct trace_why *why)
+{
+	struct zdt *zdt = trace->zdt;
+	struct trace_summary *sum = &trace->summary;
+	uint8_t h[ZDT_HEADER_SIZE];
+	int ret;
+
+	if (zdt->size < sizeof(h))
+		return trace_fail(why, -EINVAL,
+				  "%s: cut within its header (%" PRIu64 " bytes)",
+				  trace->path, zdt->size);
+	ret = read_at(trace, h, sizeof(h), 0, why);
+	if (ret)
+		return ret;
+	if (memcmp(h, ZDT_MAGIC, ZDT_MAGIC_SIZE))
+		return trace_fail(why, -EINVAL,
+				  "%s: not a .zdt trace, or its first bytes are damaged (at byte 0)",
+				  trace->path);
+	/* before the checksum, whose place a newer version may move */
+	if (zdt_get16(h + 8) != ZDT_MAJOR)
+		return trace_fail(why, -EINVAL,
+				  "%s: is of format version %u.%u, this build reads %u.x: a newer zdedup is needed (at byte 8)",
+				  trace->path, zdt_get16(h + 8),
+				  zdt_get16(h + 10), ZDT_MAJOR);
+	if (zdt_get64(h + 56) != XXH3_64bits(h, 56))
+		return trace_fail(why, -EINVAL,
+				  "%s: damaged: the header's checksum does not match (at byte 0)",
+				  trace->path);
+	zdt->columns = zdt_get32(h + 16);
+	zdt->contents = zdt_get32(h + 20);
+	if (zdt_get32(h + 12) != sizeof(h) || !zdt->contents ||
+	    zdt->columns & ~ZDT_COLUMNS || zdt->contents & ~ZDT_CONTENTS ||
+	    zdt_get32(h + 24) != TRACE_PAGE_SIZE)
+		return trace_fail(why, -EINVAL,
+				  "%s: the header asks for what this build does not know (at byte 12)",
+				  trace->path);
+	sum->has_type = zdt->columns & ZDT_COLUMN_TYPE;
+	sum->has_memcg = zdt->columns & ZDT_COLUMN_MEMCG;
+	sum->has_folio = zdt->columns & ZDT_COLUMN_FOLIO;
+	sum->has_order = zdt->columns & ZDT_COLUMN_ORDER;
+	sum->has_pages = zdt->contents & ZDT_HAS_PAGES;
+	sum->has_facts = zdt->contents & ZDT_HAS_FACTS;
+	return 0;
+}
+
+static int add_block(struct trace *trace, const struct zdt_block *b,
+		     const struct trace_why *why)
+{
+	struct zdt *zdt = trace->zdt;
+
+	if (zdt->nr_blocks == zdt->room) {
+		size_t room = zdt->room ? 2 * zdt->room : 64;
+		void *more = realloc(zdt->blocks, room * sizeof(*zdt->blocks));
+
+		if (!more)
+			return trace_fail(why, -ENOMEM, "%s: %m", trace->path);
+		zdt->blocks = more;
+		zdt->room = room;
+	}
+	zdt->blocks[zdt->nr_blocks++] = *b;
+	return 0;
+}
+
+/* What has been seen of the file, block by block; salvage goes back by one. */
+struct seen {
+	uint64_t pages, facts, named;
+	struct trace_summary sum;
+};
+
+static int scan_events(struct trace *trace, const struct zdt_block *b,
+		       struct seen *seen, const struct trace_why *why)
+{
+	struct cursor *c = &trace->zdt->cursor;
+	const struct trace_summary *has = &trace->summary;
+	struct trace_event ev;
+	int ret = begin_events(trace, b, seen->named, why);
+
+	if (ret)
+		return ret;
+	if (b->first != seen->sum.events)
+		return damaged(trace, b, "events are missing", why);
+	while (c->left) {
+		if (!take_event(c, &ev))
+			return damaged(trace, b, "an impossible event", why);
+		if ((ev.type && !has->has_type) ||
+		    (ev.memcg && !has->has_memcg) ||
+		    (ev.folio && !has->has_folio) ||
+		    (ev.order && !has->has_order))
+			return damaged(trace, b, "a column that the header does not name",
+				       why);
+		trace_count(&seen->sum, &ev);
+	}
+	for (unsigned int i = 0; i < ZDT_NR_STREAMS; i++)
+		if (c->stream[i] != c->end[i])
+			return damaged(trace, b, "bytes are left over", why);
+	if ((has->has_pages && c->known > seen->pages) ||
+	    (has->has_facts && c->known > seen->facts))
+		return damaged(trace, b, "a page that has not come yet", why);
+	seen->named = c->known;
+	return 0;
+}
+
+/* A block that is whole, payload in zdt->stored: is it right here? */
+static int take_block(struct trace *trace, const struct zdt_block *b,
+		      struct seen *seen, const struct trace_why *why)
+{
+	struct zdt *zdt = trace->zdt;
+	int ret = 0;
+
+	switch (b->type) {
+	case ZDT_INFO:
+		if (seen->pages || seen->facts || seen->sum.events)
+			return damaged(trace, b, "it comes too late", why);
+		ret = read_info(trace, b, why);
+		break;
+	case ZDT_PAGES:
+		if (!(zdt->contents & ZDT_HAS_PAGES) ||
+		    b->first != seen->pages ||
+		    (!seen->pages && !(b->flags & ZDT_FRAME_START)))
+			return damaged(trace, b, "pages are missing", why);
+		seen->pages += b->count;
+		break;
+	case ZDT_FACTS:
+		if (!(zdt->contents & ZDT_HAS_FACTS) ||
+		    b->first != seen->facts)
+			return damaged(trace, b, "facts are missing", why);
+		ret = read_facts(trace, b, why);
+		seen->facts += b->count;
+		break;
+	case ZDT_EVENTS:
+		ret = scan_events(trace, b, seen, why);
+		break;
+	case ZDT_INDEX:
+		return damaged(trace, b, "not the last block", why);
+	}
+	return ret ? ret : add_block(trace, b, why);
+}
+
+/* Unknown blocks are skipped, but their checksums count, too. */
+static int walk_index(struct trace *trace, const uint8_t *index, uint64_t nr,
+		      uint64_t end, struct seen *seen,
+		      const struct trace_why *why)
+{
+	struct zdt *zdt = trace->zdt;
+	uint64_t at = ZDT_HEADER_SIZE, i;
+	int ret;
+
+	for (i = 0; i < nr; i++) {
+		const uint8_t *e = index + i * ZDT_ENTRY_SIZE;
+		struct zdt_block b = {
+			.offset = zdt_get64(e), .type = zdt_get16(e + 28),
+		}, got = { .offset = at };
+		uint8_t h[ZDT_BLOCK_SIZE];
+
+		if (b.offset != at || at > end || end - at < sizeof(h))
+			return damaged(trace, &b, "the index has a gap", why);
+		if (b.type == ZDT_PAGES) {
+			/* the payload's turn comes when it is unpacked */
+			ret = read_at(trace, h, sizeof(h), at, why);
+			if (ret)
+				return ret;
+			got.type = zdt_get16(h + 4);
+			got.flags = zdt_get16(h + 6);
+			got.stored = zdt_get32(h + 8);
+			got.unpacked = zdt_get32(h + 12);
+			got.first = zdt_get64(h + 16);
+			got.count = zdt_get32(h + 24);
+			got.checksum = zdt_get64(h + 40);
+			ret = check_sizes(trace, &got, why);
+		} else {
+			ret = read_block(trace, &got, i, end, &zdt->stored,
+					 &zdt->stored_room, why);
+		}
+		if (ret)
+			return ret;
+		if (got.checksum != zdt_get64(e + 8) ||
+		    got.first != zdt_get64(e + 16) ||
+		    got.count != zdt_get32(e + 24) || got.type != b.type ||
+		    got.flags != zdt_get16(e + 30))
+			return damaged(trace, &got, "it is not what the index says",
+				       why);
+		ret = take_block(trace, &got, seen, why);
+		if (ret)
+			return ret;
+		at += sizeof(h) + got.stored;
+	}
+	if (at != end)
+		return trace_fail(why, -EINVAL,
+				  "%s: damaged: bytes that the index does not name (at byte %" PRIu64 ")",
+				  trace->path, at);
+	return 0;
+}
+
+static int incomplete(const struct trace *trace, const char *what,
+		      const struct trace_why *why)
+{
+	return trace_fail(why, -EINVAL,
+			  "%s: incomplete: %s (after byte %" PRIu64 "); 'zdedup import --salvage %s -o NEW.zdt' keeps what is whole",
+			  trace->path, what, trace->zdt->size, trace->path);
+}
+
+static int walk_whole(struct trace *trace, struct seen *seen,
+		      const struct trace_why *why)
+{
+	struct zdt *zdt = trace->zdt;
+	uint8_t t[ZDT_TRAILER_SIZE], *index = NULL;
+	struct zdt_block b = { 0 };
+	size_t room = 0;
+	uint64_t nr, end;
+	int ret;
+
+	if (zdt->size < ZDT_HEADER_SIZE + ZDT_BLOCK_SIZE + sizeof(t))
+		return incomplete(trace, "it ends early", why);
+	end = zdt->size - sizeof(t);
+	ret = read_at(trace, t, sizeof(t), end, why);
+	if (ret)
+		return ret;
+	if (memcmp(t, ZDT_END_MAGIC, ZDT_MAGIC_SIZE))
+		return incomplete(trace, "its end is missing", why);
+	if (zdt_get64(t + 72) != XXH3_64bits(t, 72) ||
+	    zdt_get64(t + 56) != zdt->size)
+		return incomplete(trace, "its end is damaged", why);
+
+	b.offset = zdt_get64(t + 8);
+	nr = zdt_get64(t + 64) - 1;
+	if (b.offset < ZDT_HEADER_SIZE || b.offset > end)
+		return incomplete(trace, "its end names no index", why);
+	ret = read_block(trace, &b, nr, end, &index, &room, why);
+	if (!ret && (b.type != ZDT_INDEX || b.count != nr ||
+		     b.stored != nr * ZDT_ENTRY_SIZE ||
+		     b.offset + ZDT_BLOCK_SIZE + b.stored != end))
+		ret = damaged(trace, &b, "wrong size", why);
+	if (!ret)
+		ret = walk_index(trace, index, nr, b.offset, seen, why);
+	free(index);
+	if (!ret && (seen->sum.events != zdt_get64(t + 16) ||
+		     seen->sum.stores != zdt_get64(t + 24) ||
+		     seen->sum.loads != zdt_get64(t + 32) ||
+		     seen->sum.invalidates != zdt_get64(t + 40) ||
+		     seen->named != zdt_get64(t + 48) ||
+		     (trace->summary.has_pages && seen->pages != seen->named) ||
+		     (trace->summary.has_facts && seen->facts != seen->named)))
+		ret = damaged(trace, &b, "the trailer counts otherwise", why);
+	return ret;
+}
+
+/* As far as blocks are whole; *lost: bytes from there to the end. */
+static int walk_salvage(struct trace *trace, struct seen *seen, uint64_t *lost,
+			const struct trace_why *why)
+{
+	const struct trace_why nobody = { NULL, 0 };
+	struct zdt *zdt = trace->zdt;
+	uint64_t at = ZDT_HEADER_SIZE;
+
+	for (;;) {
+		struct zdt_block b = { .offset = at };
+		struct seen before = *seen;
+		int ret = read_block(trace, &b, zdt->nr_blocks, zdt->size,
+				     &zdt->stored, &zdt->stored_room, &nobody);
+
+		if (!ret && b.type == ZDT_INDEX) {
+			at += ZDT_BLOCK_SIZE + b.stored;
+			*lost = zdt->size - at == ZDT_TRAILER_SIZE ? 0 :
+				zdt->size - at;
+			return 0;
+		}
+		if (!ret)
+			ret = take_block(trace, &b, seen, &nobody);
+		if (ret == -EINVAL || ret == -EIO) {
+			*seen = before;
+			*lost = zdt->size - at;
+			return 0;
+		}
+		if (ret)
+			return trace_fail(why, ret,
+					  "%s: %m (at byte %" PRIu64 ")",
+					  trace->path, at);
+		at += ZDT_BLOCK_SIZE + b.stored;
+	}
+}
+
+static int start(struct trace *trace, int fd, const struct trace_why *why)
+{
+	struct zdt *zdt = calloc(1, sizeof(*zdt));
+	struct stat st;
+
+	if (!zdt)
+		return trace_fail(why, -ENOMEM, "%s: %m", trace->path);
+	trace->zdt = zdt;
+	zdt->spill = -1;
+	pthread_mutex_init(&zdt->lock, NULL);
+	pthread_cond_init(&zdt->more, NULL);
+	zdt->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (zdt->fd < 0 || fstat(fd, &st))
+		return trace_fail(why, -errno, "%s: cannot examine: %m",
+				  trace->path);
+	zdt->size = st.st_size;
+	zdt->list_dctx = ZSTD_createDCtx();
+	if (!zdt->list_dctx)
+		return trace_fail(why, -ENOMEM, "%s: %m", trace->path);
+	return read_header(trace, why);
+}
+
+/* The file to unpack to, of its full size from the start */
+static int prepare_pages(struct trace *trace, const struct trace_why *why)
+{
+	struct zdt *zdt = trace->zdt;
+	uint64_t size = trace->summary.nr_pages * TRACE_PAGE_SIZE;
+	void *data;
+
+	if (!size || !trace->summary.has_pages)
+		return 0;
+	zdt->spill = trace_temp_file(size, trace->path, why);
+	if (zdt->spill < 0)
+		return zdt->spill;
+	if (ftruncate(zdt->spill, size))
+		return trace_fail(why, -errno, "%s: cannot unpack: %m",
+				  trace->path);
+	data = mmap(NULL, size, PROT_READ, MAP_SHARED, zdt->spill, 0);
+	if (data == MAP_FAILED)
+		return trace_fail(why, -errno, "%s: cannot map: %m",
+				  trace->path);
+	trace->pages.data = data;
+	trace->pages.size = size;
+	return 0;
+}
+
+static int finish(struct trace *trace, const struct seen *seen,
+		  const struct trace_why *why)
+{
+	struct trace_summary *sum = &trace->summary;
+	int ret;
+
+	sum->events = seen->sum.events;
+	sum->stores = seen->sum.stores;
+	sum->loads = seen->sum.loads;
+	sum->invalidates = seen->sum.invalidates;
+	memcpy(sum->slots, seen->sum.slots, sizeof(sum->slots));
+	sum->nr_pages = seen->named;
+	ret = trace_build_end(trace, why);
+	return ret ? ret : prepare_pages(trace, why);
+}
+
+static int zdt_open(struct trace *trace, int fd, const struct trace_why *why)
+{
+	struct seen seen = { 0 };
+	int ret = start(trace, fd, why);
+
+	if (!ret)
+		ret = walk_whole(trace, &seen, why);
+	return ret ? ret : finish(trace, &seen, why);
+}
+
+int trace_zdt_open_salvage(struct trace *trace, int fd, uint64_t *lost,
+			   const struct trace_why *why)
+{
+	struct seen seen = { 0 };
+	int ret = start(trace, fd, why);
+
+	if (!ret)
+		ret = walk_salvage(trace, &seen, lost, why);
+	return ret ? ret : finish(trace, &seen, why);
+}
+
+/* ---- unpacking ---- */
+
+static int unpack_block(struct trace *trace, size_t i,
+			const struct trace_why *why)
+{
+	struct zdt *zdt = trace->zdt;
+	const struct zdt_block *b = &zdt->blocks[i];
+	uint64_t at = b->first * TRACE_PAGE_SIZE;
+	uint64_t end = at + b->unpacked, limit = trace->pages.size;
+	ZSTD_inBuffer in;
+	int ret = reread_block(trace, i, &zdt->in, &zdt->in_room, why);
+
+	if (ret)
+		return ret;
+	if (b->flags & ZDT_FRAME_START)
+		ZSTD_DCtx_reset(zdt->dctx, ZSTD_reset_session_only);
+	in = (ZSTD_inBuffer) { zdt->in, b->stored, 0 };
+	while (at < end) {
+		ZSTD_outBuffer out = { zdt->out, OUT_SIZE, 0 };
+		size_t left, taken = in.pos;
+
+		if (end - at < out.size)
+			out.size = end - at;
+		left = ZSTD_decompressStream(zdt->dctx, &out, &in);
+		if (ZSTD_isError(left) || (!out.pos && in.pos == taken))
+			return damaged(trace, b, "its zstd data is bad", why);
+		/* pages after the last event of a salvaged trace have no room */
+		if (at + out.pos > limit)
+			out.pos = at < limit ? limit - at : 0;
+		ret = trace_pwrite_all(zdt->spill, zdt->out, out.pos, at);
+		if (ret)
+			return trace_fail(why, ret,
+					  "%s: cannot unpack: %m (after %" PRIu64 " bytes)",
+					  trace->path, at);
+		if (at + out.pos == limit)
+			return 0;
+		at += out.pos;
+	}
+	/* an end of frame is left over, or a block that makes no bytes */
+	while (in.pos < in.size) {
+		ZSTD_outBuffer none = { zdt->out, 0, 0 };
+		size_t taken = in.pos;
+
+		if (ZSTD_isError(ZSTD_decompressStream(zdt->dctx, &none, &in)) ||
+		    in.pos == taken)
+			return damaged(trace, b, "its zstd data is bad", why);
+	}
+	return 0;
+}
+
+/* Unpacks the next block of pages. 0: it was the last that is needed; 1: not. */
+static int unpack_next(struct trace *trace, const struct trace_why *why)
+{
+	struct zdt *zdt = trace->zdt;
+	uint64_t done;
+	int ret;
+
+	while (zdt->at_page < zdt->nr_blocks &&
+	       zdt->blocks[zdt->at_page].type != ZDT_PAGES)
+		zdt->at_page++;
+	if (zdt->at_page == zdt->nr_blocks)
+		return trace_fail(why, -EINVAL, "%s: damaged: pages are missing",
+				  trace->path);
+	ret = unpack_block(trace, zdt->at_page, why);
+	if (ret)
+		return ret;
+	done = zdt->blocks[zdt->at_page].first +
+	       zdt->blocks[zdt->at_page].count;
+	zdt->at_page++;
+	atomic_store_explicit(&zdt->done, done, memory_order_release);
+	return done < trace->summary.nr_pages;
+}
+
+static void *unpack_thread(void *arg)
+{
+	struct trace *trace = arg;
+	struct zdt *zdt = trace->zdt;
+	const struct trace_why why = { zdt->line, sizeof(zdt->line) };
+	bool stop;
+	int ret;
+
+	do {
+		ret = unpack_next(trace, &why);
+		pthread_mutex_lock(&zdt->lock);
+		if (ret < 0)
+			zdt->error = ret;
+		stop = zdt->stop;
+		pthread_cond_broadcast(&zdt->more);
+		pthread_mutex_unlock(&zdt->lock);
+	} while (ret > 0 && !stop);
+	return NULL;
+}
+
+/* What unpacking needs, and its thread unless there is little to do. */
+static int begin_pages(struct trace *trace, const struct trace_why *why)
+{
+	struct zdt *zdt = trace->zdt;
+	int ret;
+
+	zdt->out = malloc(OUT_SIZE);
+	zdt->dctx = ZSTD_createDCtx();
+	if (!zdt->out || !zdt->dctx)
+		return trace_fail(why, -ENOMEM, "%s: %m", trace->path);
+	if (trace->summary.nr_pages < THREAD_PAGES)
+		return 0;
+	ret = pthread_create(&zdt->thread, NULL, unpack_thread, trace);
+	if (ret)
+		return trace_fail(why, -ret, "%s: cannot start a thread: %m",
+				  trace->path);
+	zdt->threaded = true;
+	return 0;
+}
+
+/* Waits until @page is there, or does what it takes. 0 or zdt->error. */
+static int wait_page(struct trace *trace, uint64_t page)
+{
+	struct zdt *zdt = trace->zdt;
+	const struct trace_why why = { zdt->line, sizeof(zdt->line) };
+
+	if (page < atomic_load_explicit(&zdt->done, memory_order_acquire))
+		return 0;
+	if (!zdt->out && !zdt->error)
+		zdt->error = begin_pages(trace, &why);
+	if (zdt->threaded) {
+		int error = 0;
+
+		pthread_mutex_lock(&zdt->lock);
+		while (page >= atomic_load(&zdt->done) && !zdt->error)
+			pthread_cond_wait(&zdt->more, &zdt->lock);
+		if (page >= atomic_load(&zdt->done))
+			error = zdt->error;
+		pthread_mutex_unlock(&zdt->lock);
+		return error;
+	}
+	while (!zdt->error && page >= atomic_load(&zdt->done)) {
+		int ret = unpack_next(trace, &why);
+
+		if (ret < 0)
+			zdt->error = ret;
+	}
+	return zdt->error;
+}
+
+static bool zdt_wait_page(const struct trace *trace, uint64_t page)
+{
+	/* the trace is the reader's own: what waiting changes is behind zdt */
+	return !wait_page((struct trace *)trace, page);
+}
+
+/* ---- reading ---- */
+
+static int zdt_next(struct trace *trace, struct trace_event *ev,
+		    const struct trace_why *why)
+{
+	struct zdt *zdt = trace->zdt;
+	int ret;
+
+	while (!zdt->cursor.left) {
+		struct zdt_block *b = &zdt->blocks[zdt->next];
+		uint64_t known = zdt->cursor.known;
+
+		if (zdt->next == zdt->nr_blocks)
+			return 0;
+		if (b->type == ZDT_EVENTS) {
+			ret = reread_block(trace, zdt->next, &zdt->stored,
+					   &zdt->stored_room, why);
+			if (!ret)
+				ret = begin_events(trace, b, known, why);
+			if (ret)
+				return ret;
+		}
+		zdt->next++;
+	}
+	/* the same bytes as when they were checked */
+	if (!take_event(&zdt->cursor, ev))
+		return trace_fail(why, -EINVAL, "%s: an impossible event",
+				  trace->path);
+	ev->seq = trace->seq;
+	if (ev->page != TRACE_NO_PAGE && trace->summary.has_pages) {
+		ret = wait_page(trace, ev->page);
+		if (ret)
+			return trace_fail(why, ret, "%s", zdt->line);
+	}
+	trace->seq++;
+	return 1;
+}
+
+static void zdt_rewind(struct trace *trace)
+{
+	struct zdt *zdt = trace->zdt;
+
+	zdt->next = 0;
+	zdt->cursor.left = 0;
+	zdt->cursor.known = 0;
+}
+
+static void zdt_close(struct trace *trace)
+{
+	struct zdt *zdt = trace->zdt;
+
+	if (!zdt)
+		return;
+	if (zdt->threaded) {
+		pthread_mutex_lock(&zdt->lock);
+		zdt->stop = true;
+		pthread_mutex_unlock(&zdt->lock);
+		pthread_join(zdt->thread, NULL);
+	}
+	pthread_cond_destroy(&zdt->more);
+	pthread_mutex_destroy(&zdt->lock);
+	ZSTD_freeDCtx(zdt->dctx);
+	ZSTD_freeDCtx(zdt->list_dctx);
+	if (zdt->fd >= 0)
+		close(zdt->fd);
+	if (zdt->spill >= 0)
+		close(zdt->spill);
+	free(zdt->in);
+	free(zdt->out);
+	free(zdt->stored);
+	free(zdt->list);
+	free(zdt->info);
+	free(zdt->blocks);
+	free(zdt);
+	trace->zdt = NULL;
+}
+
+const struct trace_reader trace_zdt = {
+	.name = "zdt",
+	.open = zdt_open,
+	.next = zdt_next,
+	.probe = zdt_probe,
+	.rewind = zdt_rewind,
+	.close = zdt_close,
+	.wait_page = zdt_wait_page,
+};
