@@ -143,13 +143,6 @@ int trace_temp_file(uint64_t size, const char *label,
 	return ret;
 }
 
-static const char *temp_dir(void)
-{
-	const char *tmpdir = getenv("TMPDIR");
-
-	return tmpdir && *tmpdir ? tmpdir : "/tmp";
-}
-
 static int write_all(int fd, const uint8_t *data, size_t len)
 {
 	while (len) {
