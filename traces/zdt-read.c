@@ -9,6 +9,7 @@
  * was checked when the trace was opened is what is replayed.
  */
 #define _GNU_SOURCE
+#define ZSTD_STATIC_LINKING_ONLY	/* ZSTD_d_stableOutBuffer */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -25,7 +26,8 @@
 #include "zdt.h"
 
 #define THREAD_PAGES 1024u	/* fewer are unpacked without a thread */
-#define OUT_SIZE (256u << 10)	/* stays in the cache between zstd and write */
+#define WINDOW (1ull << ZDT_WINDOW_LOG)
+#define DROP_STEP (64ull << 20)	/* how often what is behind the window is let go */
 #define STORED_MAX (64u << 20)	/* of any block but the index */
 #define WHY_MAX 1024u
 
@@ -45,6 +47,8 @@ struct cursor {
  *
  * Of unpacking the pages:
  * @lock:      @error and @stop; @more: @done has grown, or @error is set
+ * @out:       where they go: the same file as trace->pages, to be written, so that
+ *             what is unpacked is zstd's window, too, and is never copied
  * @done:      pages that are there
  * @at_page:   the block to unpack next
  * @error:     why there will be no more, with @line
@@ -70,7 +74,8 @@ struct zdt {
 	int error;
 	char line[WHY_MAX];
 	ZSTD_DCtx *dctx;	/* of the pages; the lists have their own */
-	uint8_t *in, *out;
+	ZSTD_outBuffer out;
+	uint8_t *in;
 	size_t in_room;
 };
 
@@ -765,21 +770,30 @@ static int start(struct trace *trace, int fd, const struct trace_why *why)
 	return read_header(trace, why);
 }
 
-/* The file to unpack to, of its full size from the start */
-static int prepare_pages(struct trace *trace, const struct trace_why *why)
+/*
+ * The file to unpack to, with room for all pages from the start: a disk that is
+ * too small is known now, and no write through the mapping can fail.
+ */
+static int prepare_pages(struct trace *trace, uint64_t nr_pages,
+			 const struct trace_why *why)
 {
 	struct zdt *zdt = trace->zdt;
-	uint64_t size = trace->summary.nr_pages * TRACE_PAGE_SIZE;
+	uint64_t size = nr_pages * TRACE_PAGE_SIZE;
 	void *data;
+	int ret;
 
-	if (!size || !trace->summary.has_pages)
+	if (!size)
 		return 0;
 	zdt->spill = trace_temp_file(size, trace->path, why);
 	if (zdt->spill < 0)
 		return zdt->spill;
-	if (ftruncate(zdt->spill, size))
-		return trace_fail(why, -errno, "%s: cannot unpack: %m",
-				  trace->path);
+	do {
+		ret = posix_fallocate(zdt->spill, 0, size);
+	} while (ret == EINTR);
+	if (ret)
+		return trace_fail(why, -ret,
+				  "%s: cannot unpack to a temporary file: %m (%" PRIu64 " bytes)",
+				  trace->path, size);
 	data = mmap(NULL, size, PROT_READ, MAP_SHARED, zdt->spill, 0);
 	if (data == MAP_FAILED)
 		return trace_fail(why, -errno, "%s: cannot map: %m",
@@ -802,7 +816,7 @@ static int finish(struct trace *trace, const struct seen *seen,
 	memcpy(sum->slots, seen->sum.slots, sizeof(sum->slots));
 	sum->nr_pages = seen->named;
 	ret = trace_build_end(trace, why);
-	return ret ? ret : prepare_pages(trace, why);
+	return ret ? ret : prepare_pages(trace, seen->pages, why);
 }
 
 static int zdt_open(struct trace *trace, int fd, const struct trace_why *why)
@@ -828,13 +842,21 @@ int trace_zdt_open_salvage(struct trace *trace, int fd, uint64_t *lost,
 
 /* ---- unpacking ---- */
 
+/* What zstd may look back to stays; the rest can be read again from the file. */
+static void drop_behind(const ZSTD_outBuffer *out, uint64_t before)
+{
+	uint64_t now = out->pos / DROP_STEP * DROP_STEP;
+
+	if (before / DROP_STEP != out->pos / DROP_STEP && now > WINDOW)
+		madvise(out->dst, now - WINDOW, MADV_DONTNEED);
+}
+
 static int unpack_block(struct trace *trace, size_t i,
 			const struct trace_why *why)
 {
 	struct zdt *zdt = trace->zdt;
 	const struct zdt_block *b = &zdt->blocks[i];
-	uint64_t at = b->first * TRACE_PAGE_SIZE;
-	uint64_t end = at + b->unpacked, limit = trace->pages.size;
+	uint64_t at = b->first * TRACE_PAGE_SIZE, end = at + b->unpacked;
 	ZSTD_inBuffer in;
 	int ret = reread_block(trace, i, &zdt->in, &zdt->in_room, why);
 
@@ -842,37 +864,18 @@ static int unpack_block(struct trace *trace, size_t i,
 		return ret;
 	if (b->flags & ZDT_FRAME_START)
 		ZSTD_DCtx_reset(zdt->dctx, ZSTD_reset_session_only);
+	/* all at once: one fault a page would cost half as much as zstd does */
+	madvise((char *)zdt->out.dst + at, b->unpacked, MADV_POPULATE_WRITE);
 	in = (ZSTD_inBuffer) { zdt->in, b->stored, 0 };
-	while (at < end) {
-		ZSTD_outBuffer out = { zdt->out, OUT_SIZE, 0 };
-		size_t left, taken = in.pos;
+	while (in.pos < in.size || zdt->out.pos < end) {
+		size_t taken = in.pos, made = zdt->out.pos;
+		size_t left = ZSTD_decompressStream(zdt->dctx, &zdt->out, &in);
 
-		if (end - at < out.size)
-			out.size = end - at;
-		left = ZSTD_decompressStream(zdt->dctx, &out, &in);
-		if (ZSTD_isError(left) || (!out.pos && in.pos == taken))
-			return damaged(trace, b, "its zstd data is bad", why);
-		/* pages after the last event of a salvaged trace have no room */
-		if (at + out.pos > limit)
-			out.pos = at < limit ? limit - at : 0;
-		ret = trace_pwrite_all(zdt->spill, zdt->out, out.pos, at);
-		if (ret)
-			return trace_fail(why, ret,
-					  "%s: cannot unpack: %m (after %" PRIu64 " bytes)",
-					  trace->path, at);
-		if (at + out.pos == limit)
-			return 0;
-		at += out.pos;
-	}
-	/* an end of frame is left over, or a block that makes no bytes */
-	while (in.pos < in.size) {
-		ZSTD_outBuffer none = { zdt->out, 0, 0 };
-		size_t taken = in.pos;
-
-		if (ZSTD_isError(ZSTD_decompressStream(zdt->dctx, &none, &in)) ||
-		    in.pos == taken)
+		if (ZSTD_isError(left) || zdt->out.pos > end ||
+		    (in.pos == taken && zdt->out.pos == made))
 			return damaged(trace, b, "its zstd data is bad", why);
 	}
+	drop_behind(&zdt->out, at);
 	return 0;
 }
 
@@ -899,6 +902,13 @@ static int unpack_next(struct trace *trace, const struct trace_why *why)
 	return done < trace->summary.nr_pages;
 }
 
+static void end_pages(struct zdt *zdt)
+{
+	if (zdt->out.dst)
+		munmap(zdt->out.dst, zdt->out.size);
+	zdt->out.dst = NULL;
+}
+
 static void *unpack_thread(void *arg)
 {
 	struct trace *trace = arg;
@@ -916,6 +926,7 @@ static void *unpack_thread(void *arg)
 		pthread_cond_broadcast(&zdt->more);
 		pthread_mutex_unlock(&zdt->lock);
 	} while (ret > 0 && !stop);
+	end_pages(zdt);
 	return NULL;
 }
 
@@ -925,10 +936,22 @@ static int begin_pages(struct trace *trace, const struct trace_why *why)
 	struct zdt *zdt = trace->zdt;
 	int ret;
 
-	zdt->out = malloc(OUT_SIZE);
 	zdt->dctx = ZSTD_createDCtx();
-	if (!zdt->out || !zdt->dctx)
+	if (!zdt->dctx)
 		return trace_fail(why, -ENOMEM, "%s: %m", trace->path);
+	if (ZSTD_isError(ZSTD_DCtx_setParameter(zdt->dctx,
+						ZSTD_d_stableOutBuffer, 1)))
+		return trace_fail(why, -EINVAL,
+				  "%s: this zstd cannot unpack in place",
+				  trace->path);
+	zdt->out.size = trace->pages.size;
+	zdt->out.dst = mmap(NULL, zdt->out.size, PROT_READ | PROT_WRITE,
+			    MAP_SHARED, zdt->spill, 0);
+	if (zdt->out.dst == MAP_FAILED) {
+		zdt->out.dst = NULL;
+		return trace_fail(why, -errno, "%s: cannot map: %m",
+				  trace->path);
+	}
 	if (trace->summary.nr_pages < THREAD_PAGES)
 		return 0;
 	ret = pthread_create(&zdt->thread, NULL, unpack_thread, trace);
@@ -947,7 +970,7 @@ static int wait_page(struct trace *trace, uint64_t page)
 
 	if (page < atomic_load_explicit(&zdt->done, memory_order_acquire))
 		return 0;
-	if (!zdt->out && !zdt->error)
+	if (!zdt->dctx && !zdt->error)
 		zdt->error = begin_pages(trace, &why);
 	if (zdt->threaded) {
 		int error = 0;
@@ -1042,8 +1065,8 @@ static void zdt_close(struct trace *trace)
 		close(zdt->fd);
 	if (zdt->spill >= 0)
 		close(zdt->spill);
+	end_pages(zdt);
 	free(zdt->in);
-	free(zdt->out);
 	free(zdt->stored);
 	free(zdt->list);
 	free(zdt->info);
