@@ -21,6 +21,7 @@
  * @lost:  bytes that salvage had to leave
  * @types: swap devices of the inputs before this one
  * @names: new numbers of pages without bytes, + 1
+ * @info:  of the file to be: what was known, and from where it was seen
  */
 struct import {
 	GPtrArray *traces;
@@ -29,6 +30,7 @@ struct import {
 	uint64_t lost, done;
 	unsigned int types;
 	uint64_t *names;
+	char *info;
 	struct trace_writer *writer;
 };
 
@@ -67,6 +69,20 @@ static int open_inputs(struct import *import, const GPtrArray *paths,
 	return CMD_OK;
 }
 
+/* Several inputs have been seen from where the first one was. */
+static void choose_info(struct import *import)
+{
+	const struct trace_summary *sum =
+		trace_summary(g_ptr_array_index(import->traces, 0));
+
+	if (import->traces->len == 1 && strstr(sum->info, "vantage="))
+		import->info = g_strdup(sum->info);
+	else
+		import->info = g_strdup_printf("vantage=%s\n%s", sum->vantage,
+					       import->traces->len == 1 ?
+					       sum->info : "");
+}
+
 /* The columns of all inputs; facts only of a single one. */
 static int choose_columns(const struct import *import,
 			  struct trace_writer_options *o)
@@ -100,8 +116,8 @@ static int choose_columns(const struct import *import,
 		o->digest = sum->digest;
 		o->lengths = sum->lengths;
 		o->nr_lengths = sum->nr_lengths;
-		o->info = sum->info;
 	}
+	o->info = import->info;
 	return CMD_OK;
 }
 
@@ -211,8 +227,10 @@ static int import_all(struct import *import, const GPtrArray *paths,
 	const char *temporary;
 	char why[WHY_MAX] = "";
 
-	if (!status)
+	if (!status) {
+		choose_info(import);
 		status = choose_columns(import, &options);
+	}
 	if (!status && trace_writer_open(import->output, &options,
 					 &import->writer, why, sizeof(why))) {
 		cmd_error("%s", why);
@@ -273,5 +291,6 @@ int cmd_import(int argc, char **argv)
 	import.traces = g_ptr_array_new_with_free_func(close_trace);
 	status = import_all(&import, paths, from);
 	g_ptr_array_free(import.traces, TRUE);
+	g_free(import.info);
 	return status;
 }

@@ -126,7 +126,6 @@ int trace_temp_file(uint64_t size, const char *label,
 			return fd;
 	}
 	path = trace_join(dir, "zdedup-XXXXXX");
-
 	if (!path)
 		return trace_fail(why, -ENOMEM, "%s: %m", label);
 	fd = mkstemp(path);
@@ -319,7 +318,7 @@ int trace_map_temp(struct trace_map *map, size_t size, const char *label,
 		   const struct trace_why *why)
 {
 	const char *dir = temp_dir();
-	int fd = temp_file(dir, label, why);
+	int fd = trace_temp_file(UINT64_MAX, label, why);
 	void *data;
 	int ret;
 

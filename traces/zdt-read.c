@@ -408,6 +408,23 @@ static int read_facts(struct trace *trace, const struct zdt_block *b,
 	return ret;
 }
 
+/* Of the vantages that trace.h names; another one is kept in the info only. */
+static void take_vantage(struct trace_summary *sum)
+{
+	static const char *const known[] = { "slots", "device", "image" };
+	const char *s = strstr(sum->info, "vantage=");
+	size_t i, len;
+
+	if (!s || (s != sum->info && s[-1] != '\n'))
+		return;
+	s += strlen("vantage=");
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		len = strlen(known[i]);
+		if (!strncmp(s, known[i], len) && s[len] == '\n')
+			sum->vantage = known[i];
+	}
+}
+
 /*
  * The lines "digest=" and "length=" come first, in this order, and name what the
  * facts hold; the rest is kept as it is.
@@ -440,6 +457,7 @@ static int read_info(struct trace *trace, const struct zdt_block *b,
 		*end = '\0';
 	}
 	sum->info = s;
+	take_vantage(sum);
 	if (!strncmp(s, "digest=", 7) || !strncmp(s, "length=", 7))
 		return damaged(trace, b, "more names than facts can have",
 			       why);
@@ -451,19 +469,19 @@ static int read_info(struct trace *trace, const struct zdt_block *b,
 
 /* ---- opening ---- */
 
-static bool zdt_probe(const uint8_t *head, size_t len, uint64_t size)
+static bool zdt_probe(int fd, const struct trace_map *map)
 {
 	unsigned int same = 0, i;
 
-	(void)size;
-	if (len < ZDT_MAGIC_SIZE)
+	(void)fd;
+	if (map->size < ZDT_MAGIC_SIZE)
 		return false;
 	/*
 	 * A damaged mark is still one, or else a damaged file would be taken
 	 * for raw pages.
 	 */
 	for (i = 0; i < ZDT_MAGIC_SIZE; i++)
-		same += head[i] == (uint8_t)ZDT_MAGIC[i];
+		same += map->data[i] == (uint8_t)ZDT_MAGIC[i];
 	return same >= ZDT_MAGIC_SIZE - 2;
 }
 
@@ -753,6 +771,8 @@ static int start(struct trace *trace, int fd, const struct trace_why *why)
 	struct zdt *zdt = calloc(1, sizeof(*zdt));
 	struct stat st;
 
+	/* read instead: what is cut short meanwhile is an error, no SIGBUS */
+	trace_unmap(&trace->pages);
 	if (!zdt)
 		return trace_fail(why, -ENOMEM, "%s: %m", trace->path);
 	trace->zdt = zdt;
@@ -1077,6 +1097,7 @@ static void zdt_close(struct trace *trace)
 
 const struct trace_reader trace_zdt = {
 	.name = "zdt",
+	.vantage = "slots",
 	.open = zdt_open,
 	.next = zdt_next,
 	.probe = zdt_probe,
