@@ -12,14 +12,8 @@ mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
-# The first archive that is not the one of security updates.
-mirror() {
-	{
-		sed -n 's/^URIs:[[:space:]]*//p' /etc/apt/sources.list.d/*.sources
-		sed -nE 's/^deb[[:space:]]+(\[[^]]*\][[:space:]]+)?([^[:space:]]+).*/\2/p' \
-			/etc/apt/sources.list
-	} 2>/dev/null | grep -E '/debian/?$' | grep -v security | head -n 1 || true
-}
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "${BASH_SOURCE[0]}")/mirror.sh"
 
 fetch() ( # fetch NAME SUITE PATTERN
 	name=$1
@@ -59,7 +53,10 @@ fetch() ( # fetch NAME SUITE PATTERN
 
 status=0
 uri=$(mirror)
-uri=${uri:-http://deb.debian.org/debian}
+[ -n "$uri" ] || {
+	echo "fetch.sh: apt has no archive configured on this machine" >&2
+	exit 1
+}
 while read -r name suite pattern; do
 	[ -d "$dir/$name" ] && continue
 	# in the background, for set -e holds in no function that is tested

@@ -20,14 +20,8 @@ keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
-# The first archive that is not the one of security updates.
-mirror() {
-	{
-		sed -n 's/^URIs:[[:space:]]*//p' /etc/apt/sources.list.d/*.sources
-		sed -nE 's/^deb[[:space:]]+(\[[^]]*\][[:space:]]+)?([^[:space:]]+).*/\2/p' \
-			/etc/apt/sources.list
-	} 2>/dev/null | grep -E '/debian/?$' | grep -v security | head -n 1 || true
-}
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "${BASH_SOURCE[0]}")/mirror.sh"
 
 # Unpacks a suite's newest PACKAGE below $tmp/PACKAGE.
 unpack() ( # unpack SUITE PACKAGE
