@@ -72,6 +72,8 @@ static const struct {
 	{ &zhash_jhash2, "Jenkins lookup3 with KSM's old seed, 32 bits" },
 	{ &zhash_siphash_1_3, "SipHash-1-3, 64 bits, keyed; the kernel gives "
 			      "only 32 bits of it" },
+	{ &zhash_siphash_2_4_128, "SipHash-2-4, 128 bits, keyed; not in the "
+				  "kernel at this length" },
 };
 
 static const struct zswap_policy_ops *const policies[] = {

@@ -56,6 +56,9 @@ struct zdedup_config {
 	const char *zpool;	/* "zsmalloc", "zbud" ... */
 	const char *hash;	/* "xxh64" ...; "xxh64:bits=4" cuts the digest */
 	const char *dedup;	/* "none", "always", "memcg"; "always:sharers=256" caps the sharers of a content */
+	const char *compare;	/* how a candidate is confirmed: "bytes", "compressed", "trust" (of a keyed 128-bit hash alone: unsafe) */
+	const char *charge;	/* who pays for a shared content: "full" (each), "first", "split" */
+	const char *writeback;	/* of a shared content, when the pool is full: "sole" (spared), "rotate" (spared once), "all" (every slot of it) */
 	uint64_t seed;		/* key of keyed hashes; 1 */
 	uint64_t totalram_pages;	/* the machine's pages; 0: the pool has no limit */
 	unsigned int max_pool_percent;	/* 20 */

@@ -22,9 +22,9 @@
  **********************************/
 
 /* Spreads a digest that may be as short as 0 bits, and keeps domains apart. */
-static u64 zswap_index_key(const struct zswap_digest *digest, u32 domain)
+static u64 zswap_index_key(u64 digest, u32 domain)
 {
-	return (digest->lo ^ ((u64)domain << 32)) * GOLDEN_RATIO_64;
+	return (digest ^ ((u64)domain << 32)) * GOLDEN_RATIO_64;
 }
 
 static struct zswap_stripe *zswap_stripe_of(struct zswap *zs, u64 key)
@@ -40,7 +40,7 @@ static unsigned long zswap_bucket_index(u64 key, unsigned int bits)
 static struct zswap_stripe *zswap_content_stripe(struct zswap *zs,
 						 struct zswap_content *content)
 {
-	return zswap_stripe_of(zs, zswap_index_key(&content->digest,
+	return zswap_stripe_of(zs, zswap_index_key(content->digest,
 						   content->domain));
 }
 
@@ -60,7 +60,7 @@ static void zswap_stripe_split(struct zswap_stripe *stripe,
 
 		hlist_for_each_entry_safe(content, next, &stripe->bucket[b],
 					  node) {
-			i = zswap_bucket_index(zswap_index_key(&content->digest,
+			i = zswap_bucket_index(zswap_index_key(content->digest,
 							       content->domain),
 					       stripe->bits + 1);
 			hlist_del_init(&content->node);
@@ -127,6 +127,7 @@ struct zswap_content *zswap_content_alloc(struct zswap *zs)
 	if (!content)
 		return NULL;
 	INIT_HLIST_NODE(&content->node);
+	INIT_HLIST_HEAD(&content->entries);
 	refcount_set(&content->refs, 1);
 	content->sharers = 1;
 	return content;
@@ -160,22 +161,24 @@ static void zswap_content_account(struct zswap *zs,
 	atomic_long_add(content->length, &zs->dedup.payload_bytes);
 }
 
-void zswap_content_put(struct zswap *zs, struct zswap_content *content)
+/* Under the stripe lock: one sharer less. Returns those that are left. */
+static u32 zswap_content_drop(struct zswap_stripe *stripe,
+			      struct zswap_content *content)
+{
+	u32 left = content->sharers - 1;
+
+	WRITE_ONCE(content->sharers, left);
+	if (!left && !hlist_unhashed(&content->node))
+		zswap_stripe_remove(stripe, content);
+	return left;
+}
+
+/* @left sharers were left when the lock was dropped; the field may have changed. */
+static void zswap_content_dropped(struct zswap *zs,
+				  struct zswap_content *content, u32 left)
 {
 	struct zswap_dedup *d = &zs->dedup;
-	struct zswap_stripe *stripe;
-	u32 left = 0;
 
-	if (content->shareable) {
-		stripe = zswap_content_stripe(zs, content);
-		spin_lock(&stripe->lock);
-		left = content->sharers - 1;
-		WRITE_ONCE(content->sharers, left);
-		if (!left && !hlist_unhashed(&content->node))
-			zswap_stripe_remove(stripe, content);
-		spin_unlock(&stripe->lock);
-	}
-	/* @left, not the field: from the unlock on it may change again. */
 	if (left) {
 		atomic_long_dec(&d->pages_sharing);
 		if (left == 1) {
@@ -187,6 +190,145 @@ void zswap_content_put(struct zswap *zs, struct zswap_content *content)
 	atomic_long_dec(&d->pages_unshared);
 	atomic_long_sub(content->length, &d->payload_bytes);
 	zswap_content_unpin(zs, content);
+}
+
+void zswap_content_put(struct zswap *zs, struct zswap_content *content)
+{
+	struct zswap_stripe *stripe;
+	u32 left = 0;
+
+	if (content->shareable) {
+		stripe = zswap_content_stripe(zs, content);
+		spin_lock(&stripe->lock);
+		left = zswap_content_drop(stripe, content);
+		spin_unlock(&stripe->lock);
+	}
+	zswap_content_dropped(zs, content, left);
+}
+
+/*********************************
+ * sharers and what they pay
+ **********************************/
+
+static void zswap_entry_recharge(struct zswap *zs, struct zswap_entry *entry,
+				 u32 size)
+{
+	if (size == entry->charged)
+		return;
+	zs->ops->recharge(zs->env, entry->objcg,
+			  (long)size - (long)entry->charged);
+	entry->charged = size;
+}
+
+/*
+ * Under the stripe lock: the sharers at the head of the list pay @content's length
+ * in equal parts, the others nothing. What does not divide is the first's.
+ */
+static void zswap_content_split(struct zswap *zs, struct zswap_content *content,
+				unsigned int most)
+{
+	unsigned int nr = 0, i = 0;
+	struct zswap_entry *entry;
+
+	hlist_for_each_entry(entry, &content->entries, sibling)
+		if (++nr == most)
+			break;
+	/* one more: who paid until another came before it */
+	hlist_for_each_entry(entry, &content->entries, sibling) {
+		u32 part = i < nr ? content->length / nr : 0;
+
+		zswap_entry_recharge(zs, entry,
+				     i ? part : part + content->length % nr);
+		if (i++ == nr)
+			break;
+	}
+}
+
+/* FIRST: who pays goes on paying. SPLIT: the newest are those that pay. */
+static void zswap_content_share_out(struct zswap *zs,
+				    struct zswap_content *content)
+{
+	struct zswap_entry *entry;
+
+	if (zs->dedup.charge == ZSWAP_CHARGE_SPLIT) {
+		zswap_content_split(zs, content, ZSWAP_SPLIT_MAX);
+		return;
+	}
+	if (hlist_empty(&content->entries))
+		return;
+	entry = hlist_entry(content->entries.first, struct zswap_entry,
+			    sibling);
+	zswap_entry_recharge(zs, entry, content->length);
+}
+
+void zswap_content_join(struct zswap *zs, struct zswap_entry *entry)
+{
+	struct zswap_content *content = entry->content;
+	bool full = zs->dedup.charge == ZSWAP_CHARGE_FULL;
+	struct zswap_stripe *stripe;
+
+	entry->charged = full || !content->shareable ? content->length : 0;
+	zs->ops->charge(zs->env, entry->objcg, entry->charged);
+	if (!zs->dedup.maps_sharers || !content->shareable)
+		return;
+	stripe = zswap_content_stripe(zs, content);
+	spin_lock(&stripe->lock);
+	/* behind the first, who is the payer of FIRST */
+	if (zs->dedup.charge == ZSWAP_CHARGE_FIRST &&
+	    !hlist_empty(&content->entries))
+		hlist_add_behind(&entry->sibling, content->entries.first);
+	else
+		hlist_add_head(&entry->sibling, &content->entries);
+	if (!full)
+		zswap_content_share_out(zs, content);
+	spin_unlock(&stripe->lock);
+}
+
+void zswap_content_leave(struct zswap *zs, struct zswap_entry *entry)
+{
+	struct zswap_content *content = entry->content;
+	struct zswap_stripe *stripe;
+	u32 left = 0;
+
+	if (content->shareable) {
+		stripe = zswap_content_stripe(zs, content);
+		spin_lock(&stripe->lock);
+		if (!hlist_unhashed(&entry->sibling)) {
+			hlist_del_init(&entry->sibling);
+			if (zs->dedup.charge != ZSWAP_CHARGE_FULL)
+				zswap_content_share_out(zs, content);
+		}
+		left = zswap_content_drop(stripe, content);
+		spin_unlock(&stripe->lock);
+	}
+	/* what it paid last, not what the content is worth now */
+	zs->ops->uncharge(zs->env, entry->objcg, entry->charged);
+	zswap_content_dropped(zs, content, left);
+}
+
+unsigned int zswap_content_siblings(struct zswap *zs, struct zswap_entry *entry,
+				    struct zswap_entry **sibling,
+				    swp_entry_t *swp, unsigned int nr)
+{
+	struct zswap_content *content = entry->content;
+	struct zswap_stripe *stripe;
+	struct zswap_entry *other;
+	unsigned int found = 0;
+
+	if (!zs->dedup.maps_sharers || !content->shareable)
+		return 0;
+	stripe = zswap_content_stripe(zs, content);
+	spin_lock(&stripe->lock);
+	hlist_for_each_entry(other, &content->entries, sibling) {
+		if (found == nr)
+			break;
+		if (other == entry)
+			continue;
+		sibling[found] = other;
+		swp[found++] = other->swpentry;
+	}
+	spin_unlock(&stripe->lock);
+	return found;
 }
 
 /* One more sharer, if it still lives, can be found, and may have one. */
@@ -254,6 +396,29 @@ void zswap_dedup_digest(struct zswap *zs, const void *page,
 	zswap_cut_digest(d->hash_bits, digest);
 }
 
+/*
+ * Compresses @page and compares that: the same compressor with the same parameters
+ * made the content, and a candidate is always of the current pool.
+ */
+static int zswap_compressed_equal(struct zswap_comp_ctx *ctx,
+				  struct zswap_content *content,
+				  const void *page)
+{
+	struct zswap_pool *pool = content->pool;
+	unsigned int dlen = 0;
+	const void *src;
+	int ret;
+
+	if (pool->comp->compress(ctx->ctx, page, ctx->page, &dlen) ||
+	    dlen != content->length)
+		return 0;
+	src = zpool_obj_read_begin(&pool->zpool, content->handle, dlen,
+				   ctx->buffer);
+	ret = !memcmp(src, ctx->page, dlen);
+	zpool_obj_read_end(&pool->zpool, content->handle, src);
+	return ret;
+}
+
 /* 1: all bytes are equal; 0: they are not; -EIO: the content is damaged. */
 static int zswap_content_compare(struct zswap *zs, struct zswap_content *content,
 				 const struct zswap_lookup *lk)
@@ -265,12 +430,16 @@ static int zswap_content_compare(struct zswap *zs, struct zswap_content *content
 
 	if (lk->facts)
 		return content->identity == lk->facts->identity;
+	if (zs->dedup.compare == ZSWAP_COMPARE_TRUST)
+		return 1;
 	ctx = zswap_ctx_get_cpu_lock(content->pool);
 	if (content->kind == ZSWAP_CONTENT_RAW) {
 		src = zpool_obj_read_begin(zpool, content->handle, PAGE_SIZE,
 					   ctx->buffer);
 		ret = !memcmp(src, lk->page, PAGE_SIZE);
 		zpool_obj_read_end(zpool, content->handle, src);
+	} else if (zs->dedup.compare == ZSWAP_COMPARE_COMPRESSED) {
+		ret = zswap_compressed_equal(ctx, content, lk->page);
 	} else {
 		ret = zswap_decompress(zs, ctx, content, ctx->page);
 		if (!ret)
@@ -299,8 +468,8 @@ static unsigned int zswap_collect(struct zswap *zs, struct zswap_stripe *stripe,
 			     node) {
 		if (nr == lk->candidates_max || walked++ == ZSWAP_WALK_MAX)
 			break;
-		if (content->digest.lo != lk->digest.lo ||
-		    content->digest.hi != lk->digest.hi ||
+		if (content->digest != lk->digest.lo ||
+		    (!lk->facts && content->digest_hi != lk->digest.hi) ||
 		    content->domain != lk->domain || content->pool != lk->pool)
 			continue;
 		/* A raw one is closed to a memcg that may not write back. */
@@ -419,7 +588,7 @@ struct zswap_content *zswap_dedup_find(struct zswap *zs, u32 memcg_id,
 
 	zswap_stage(zs, ZSWAP_STAGE_LOOKUP);
 	atomic_long_inc(&zs->dedup.lookups);
-	key = zswap_index_key(&lk->digest, lk->domain);
+	key = zswap_index_key(lk->digest.lo, lk->domain);
 	stripe = zswap_stripe_of(zs, key);
 	spin_lock(&stripe->lock);
 	nr = zswap_collect(zs, stripe, lk, key, candidate);
@@ -447,8 +616,7 @@ static bool zswap_digest_taken(struct zswap_stripe *stripe,
 			     node) {
 		if (walked++ == ZSWAP_WALK_MAX)
 			break;
-		if (content->digest.lo == lk->digest.lo &&
-		    content->digest.hi == lk->digest.hi &&
+		if (content->digest == lk->digest.lo &&
 		    content->domain == lk->domain)
 			return true;
 	}
@@ -485,7 +653,7 @@ struct zswap_content *zswap_dedup_publish(struct zswap *zs,
 					  struct zswap_lookup *lk,
 					  struct zswap_content *content)
 {
-	u64 key = zswap_index_key(&lk->digest, lk->domain);
+	u64 key = zswap_index_key(lk->digest.lo, lk->domain);
 	struct zswap_stripe *stripe = zswap_stripe_of(zs, key);
 	bool full, keeps_twins, one_per_digest;
 	struct zswap_content *twin;
@@ -496,10 +664,12 @@ struct zswap_content *zswap_dedup_publish(struct zswap *zs,
 		zswap_content_account(zs, content);
 		return content;
 	}
-	content->digest = lk->digest;
+	content->digest = lk->digest.lo;
 	content->domain = lk->domain;
 	if (lk->facts)
 		content->identity = lk->facts->identity;
+	else
+		content->digest_hi = lk->digest.hi;
 	twin = zswap_find_twin(zs, lk, key,
 			       keeps_twins ? 0 : ZSWAP_TWIN_ROUNDS);
 	if (twin) {
@@ -625,6 +795,11 @@ int zswap_dedup_init(struct zswap *zs, const struct zswap_dedup_config *config)
 	d->hash = config->hash;
 	d->hash_bits = config->hash_bits;
 	d->key = config->key;
+	d->compare = config->compare;
+	d->charge = config->charge;
+	d->writeback = config->writeback;
+	d->maps_sharers = config->charge != ZSWAP_CHARGE_FULL ||
+			  config->writeback == ZSWAP_WRITEBACK_ALL;
 	rcu_assign_pointer(d->policy, policy);
 	d->content_cache = KMEM_CACHE(zswap_content, 0);
 	if (!d->content_cache)
@@ -675,7 +850,7 @@ static int zswap_check_stripe(struct zswap *zs, unsigned int n,
 
 	for (b = 0; b < 1UL << stripe->bits; b++) {
 		hlist_for_each_entry(content, &stripe->bucket[b], node) {
-			key = zswap_index_key(&content->digest,
+			key = zswap_index_key(content->digest,
 					      content->domain);
 			nr++;
 			if (content->sharers) {

@@ -19,6 +19,7 @@
 #include "zswap/ops.h"
 
 struct zswap;
+struct zswap_entry;
 struct zswap_facts;
 struct zswap_pool;
 
@@ -41,7 +42,11 @@ enum zswap_content_kind {
 /**
  * struct zswap_content - one compressed copy
  * @node:      in its bucket while it can be found; under the stripe lock
- * @digest:    hash of the uncompressed page, cut to the configured bits
+ * @digest:    hash of the uncompressed page, cut to the configured bits: its low word
+ * @digest_hi: and its high word, 0 for hashes of 64 bits and fewer
+ * @identity:  in a pool without bytes, in that place: what stands for them in a compare
+ * @entries:   its sharers by zswap_entry.sibling, where somebody asks for them
+ *             (maps_sharers); under the stripe lock
  * @pool:      its pool; the content holds a reference
  * @handle:    the allocator's cookie for the bytes
  * @refs:      1 while @sharers > 0, plus 1 for each lookup that has it pinned; the
@@ -50,7 +55,6 @@ enum zswap_content_kind {
  * @domain:    where it may be shared
  * @length:    bytes stored
  * @kind:      enum zswap_content_kind
- * @identity:  in a pool without bytes: what stands for them in a compare
  * @shareable: it has been in the index; never changes after publication. One that
  *             is not has exactly one sharer all its life, and needs no lock.
  *
@@ -63,7 +67,12 @@ enum zswap_content_kind {
  */
 struct zswap_content {
 	struct hlist_node node;
-	struct zswap_digest digest;
+	u64 digest;
+	union {
+		u64 digest_hi;
+		u64 identity;
+	};
+	struct hlist_head entries;
 	struct zswap_pool *pool;
 	unsigned long handle;
 	refcount_t refs;
@@ -72,7 +81,6 @@ struct zswap_content {
 	u16 length;
 	u8 kind;
 	bool shareable;
-	u64 identity;
 };
 
 /**
@@ -91,6 +99,31 @@ struct zswap_stripe {
 	struct hlist_head *bucket;
 };
 
+/* How a candidate of equal digest is confirmed */
+enum zswap_compare {
+	ZSWAP_COMPARE_BYTES,		/* decompressed, all PAGE_SIZE bytes */
+	ZSWAP_COMPARE_COMPRESSED,	/* the page compressed, all bytes of that */
+	ZSWAP_COMPARE_TRUST,		/* not at all: 128 bits of a keyed digest are equal */
+};
+
+/* Who pays for a content that entries share */
+enum zswap_charge {
+	ZSWAP_CHARGE_FULL,	/* each its whole length */
+	ZSWAP_CHARGE_FIRST,	/* the first its whole length; when it goes, another */
+	ZSWAP_CHARGE_SPLIT,	/* the first ZSWAP_SPLIT_MAX its length, in equal parts */
+};
+
+/* What reclaim does to an entry whose content others share */
+enum zswap_writeback {
+	ZSWAP_WRITEBACK_SOLE,	/* it is spared */
+	ZSWAP_WRITEBACK_ROTATE,	/* it has one chance more, then its slot is written */
+	ZSWAP_WRITEBACK_ALL,	/* all its sharers' slots are written */
+};
+
+#define ZSWAP_SPLIT_MAX 16
+/* Slots that writing back one shared content writes at most, see ZSWAP_WRITEBACK_ALL */
+#define ZSWAP_SIBLINGS_MAX 32
+
 /**
  * struct zswap_policy - a policy at work; freed a grace period after it was replaced
  */
@@ -107,6 +140,9 @@ struct zswap_dedup_config {
 	const struct zhash_ops *hash;
 	unsigned int hash_bits;		/* low bits of the digest that are used */
 	struct zhash_key key;
+	enum zswap_compare compare;
+	enum zswap_charge charge;
+	enum zswap_writeback writeback;
 };
 
 /**
@@ -123,6 +159,10 @@ struct zswap_dedup {
 	const struct zhash_ops *hash;
 	unsigned int hash_bits;
 	struct zhash_key key;
+	enum zswap_compare compare;
+	enum zswap_charge charge;
+	enum zswap_writeback writeback;
+	bool maps_sharers;	/* contents know their entries */
 	struct zswap_policy __rcu *policy;
 	struct kmem_cache *content_cache;
 	struct zswap_stripe stripe[ZSWAP_STRIPES];
@@ -205,6 +245,16 @@ struct zswap_content *zswap_dedup_publish(struct zswap *zs,
 					  struct zswap_content *content);
 /* Drops one sharer; the last one takes the content out of the index and frees it. */
 void zswap_content_put(struct zswap *zs, struct zswap_content *content);
+/*
+ * @entry, which holds one sharer of its content, is in its tree: charges it and, as
+ * the mode wants it, those it shares with. And the reverse, with its sharer.
+ */
+void zswap_content_join(struct zswap *zs, struct zswap_entry *entry);
+void zswap_content_leave(struct zswap *zs, struct zswap_entry *entry);
+/* Up to @nr of the entries beside @entry that share its content, and their slots. */
+unsigned int zswap_content_siblings(struct zswap *zs, struct zswap_entry *entry,
+				    struct zswap_entry **sibling,
+				    swp_entry_t *swp, unsigned int nr);
 /* Its bytes are damaged: no new sharer will find it. The present ones keep it. */
 void zswap_content_unhash(struct zswap *zs, struct zswap_content *content);
 /* The digest of @page as the index has it. */

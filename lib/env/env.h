@@ -142,6 +142,7 @@ bool memcg_may_zswap(void *env, struct obj_cgroup *objcg);
 bool memcg_writeback_enabled(void *env, struct mem_cgroup *memcg);
 void memcg_charge(void *env, struct obj_cgroup *objcg, size_t size);
 void memcg_uncharge(void *env, struct obj_cgroup *objcg, size_t size);
+void memcg_recharge(void *env, struct obj_cgroup *objcg, long delta);
 struct mem_cgroup *memcg_of(void *env, struct obj_cgroup *objcg);
 void memcg_usage(void *env, struct mem_cgroup *memcg, u64 *bytes, u64 *entries);
 u32 memcg_id(void *env, struct mem_cgroup *memcg);

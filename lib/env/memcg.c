@@ -126,6 +126,14 @@ void memcg_charge(void *env, struct obj_cgroup *objcg, size_t size)
 	}
 }
 
+void memcg_recharge(void *env, struct obj_cgroup *objcg, long delta)
+{
+	struct mem_cgroup *memcg;
+
+	for (memcg = objcg->memcg; memcg; memcg = memcg->parent)
+		atomic64_add(delta, &memcg->bytes);
+}
+
 void memcg_uncharge(void *env, struct obj_cgroup *objcg, size_t size)
 {
 	struct mem_cgroup *memcg;

@@ -94,6 +94,7 @@ const struct zswap_env_ops zdedup_env_ops = {
 	.writeback_enabled = memcg_writeback_enabled,
 	.charge = memcg_charge,
 	.uncharge = memcg_uncharge,
+	.recharge = memcg_recharge,
 	.memcg = memcg_of,
 	.memcg_usage = memcg_usage,
 	.memcg_id = memcg_id,
@@ -116,6 +117,9 @@ void zdedup_config_init(struct zdedup_config *config)
 		.zpool = "zsmalloc",
 		.hash = "xxh64",
 		.dedup = "none",
+		.compare = "bytes",
+		.charge = "full",
+		.writeback = "sole",
 		.seed = 1,
 		.max_pool_percent = 20,
 		.accept_threshold_percent = 90,
@@ -144,6 +148,46 @@ static int unknown_kernel(const char *kernel, char *why)
 				i ? "," : "", name);
 	snprintf(why + len, ZDEDUP_WHY_MAX - len, ")");
 	return -EINVAL;
+}
+
+/* The place of @word among @words, or -1 and @why. */
+static int mode_find(const char *what, const char *word,
+		     const char *const *words, char *why)
+{
+	unsigned int i;
+
+	for (i = 0; i < 3; i++)
+		if (!strcmp(word, words[i]))
+			return i;
+	snprintf(why, ZDEDUP_WHY_MAX, "unknown %s '%.40s' (%s, %s or %s)", what,
+		 word, words[0], words[1], words[2]);
+	return -1;
+}
+
+static int config_modes(const struct zdedup_config *config,
+			struct zswap_dedup_config *dedup, char *why)
+{
+	static const char *const compares[] = { "bytes", "compressed", "trust" };
+	static const char *const charges[] = { "full", "first", "split" };
+	static const char *const writebacks[] = { "sole", "rotate", "all" };
+	int compare = mode_find("compare", config->compare, compares, why);
+	int charge = mode_find("charge", config->charge, charges, why);
+	int writeback = mode_find("writeback", config->writeback, writebacks,
+				  why);
+
+	if (compare < 0 || charge < 0 || writeback < 0)
+		return -EINVAL;
+	if (compare == ZSWAP_COMPARE_TRUST &&
+	    (!dedup->hash->keyed || dedup->hash_bits != 128)) {
+		snprintf(why, ZDEDUP_WHY_MAX,
+			 "compare 'trust' needs all 128 bits of a keyed hash, and '%s' is none",
+			 config->hash);
+		return -EINVAL;
+	}
+	dedup->compare = compare;
+	dedup->charge = charge;
+	dedup->writeback = writeback;
+	return 0;
 }
 
 /* Looks up the words of @config. 0 or -EINVAL and @why. */
@@ -175,7 +219,7 @@ static int config_resolve(const struct zdedup_config *config,
 	zc->dedup.params = policy.params;
 	zc->lengths_only = config->lengths_only;
 	zc->verify = config->verify;
-	return 0;
+	return config_modes(config, &zc->dedup, why);
 }
 
 static int shadow_create(struct zdedup *zd)
@@ -466,7 +510,7 @@ static int shadow_folio(struct zdedup *zd, struct swap_device *dev,
 				   swp_entry(swp_type(folio->swap),
 					     swp_offset(folio->swap) + i));
 		err = swap_slot_shadow(zd, dev, swp_offset(folio->swap) + i,
-				       entry->charged);
+				       zswap_entry_length(entry));
 	}
 	return err;
 }
@@ -499,7 +543,7 @@ static int store_locked(struct zdedup *zd, struct swap_device *dev,
 	if (!zswap_store(&zd->zs, folio))
 		return store_refused(zd, dev, folio, result);
 	result->where = ZDEDUP_POOL;
-	result->length = zswap_find(&zd->zs, folio->swap)->charged;
+	result->length = zswap_entry_length(zswap_find(&zd->zs, folio->swap));
 	result->shared = folio->shared;
 	return shadow_folio(zd, dev, folio);
 }
@@ -782,6 +826,8 @@ uint64_t zdedup_compact(struct zdedup *zd)
 #define KERNEL_ZS_HANDLE_BYTES 8
 #define KERNEL_ZSPAGE_BYTES 56
 #define KERNEL_CONTENT_BYTES 64
+/* What an entry then has beside 56: 48, and its place in the content's list */
+#define KERNEL_SIBLING_BYTES 8
 
 static u64 slot_tree_nodes(struct zdedup *zd)
 {
@@ -814,6 +860,9 @@ static void get_metadata(struct zdedup *zd, u64 zspages,
 			atomic_long_read(&zd->zs.dedup.shareable) *
 				(content_bytes ? content_bytes :
 						 KERNEL_CONTENT_BYTES);
+		if (zd->zs.dedup.maps_sharers)
+			sizes->dedup_metadata_bytes += sizes->stored_pages *
+						       KERNEL_SIBLING_BYTES;
 	}
 	sizes->metadata_bytes =
 		sizes->stored_pages * zd->zs.behaviour->entry_bytes +

@@ -30,43 +30,63 @@ static inline void sip_word(u64 v[4], u64 word, unsigned int c)
 	v[0] ^= word;
 }
 
-/* Inlined into both callers, so that the page's own round counts are constants. */
+static inline u64 sip_finish(u64 v[4], unsigned int d)
+{
+	for (unsigned int i = 0; i < d; i++)
+		sip_round(v);
+	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+/*
+ * @hi NULL: 64 bits; else the 128 bits of the reference implementation, which sets
+ * other constants for them. Inlined into all callers, so that the page's own round
+ * counts are constants.
+ */
 static inline __attribute__((always_inline)) u64
 siphash(const struct zhash_key *key, const void *data, size_t len,
-	unsigned int c, unsigned int d)
+	unsigned int c, unsigned int d, u64 *hi)
 {
 	/* the paper's "somepseudorandomlygeneratedbytes" */
 	u64 v[4] = {
 		key->k0 ^ 0x736f6d6570736575ull,
-		key->k1 ^ 0x646f72616e646f6dull,
+		key->k1 ^ 0x646f72616e646f6dull ^ (hi ? 0xee : 0),
 		key->k0 ^ 0x6c7967656e657261ull,
 		key->k1 ^ 0x7465646279746573ull,
 	};
 	const u8 *p = data;
 	const u8 *end = p + (len & ~(size_t)7);
-	u64 last = (u64)len << 56;
+	u64 last = (u64)len << 56, lo;
 
 	for (; p < end; p += 8)
 		sip_word(v, zhash_load_le64(p), c);
 	for (unsigned int i = 0; i < (len & 7); i++)
 		last |= (u64)p[i] << 8 * i;
 	sip_word(v, last, c);
-	v[2] ^= 0xff;
-	for (unsigned int i = 0; i < d; i++)
-		sip_round(v);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
+	v[2] ^= hi ? 0xee : 0xff;
+	lo = sip_finish(v, d);
+	if (hi) {
+		v[1] ^= 0xdd;
+		*hi = sip_finish(v, d);
+	}
+	return lo;
 }
 
 u64 zhash_siphash(const struct zhash_key *key, const void *data, size_t len,
 		  unsigned int c, unsigned int d)
 {
-	return siphash(key, data, len, c, d);
+	return siphash(key, data, len, c, d, NULL);
+}
+
+void zhash_siphash_128(const struct zhash_key *key, const void *data,
+		       size_t len, struct zswap_digest *out)
+{
+	out->lo = siphash(key, data, len, 2, 4, &out->hi);
 }
 
 static void siphash_1_3_digest(const struct zhash_key *key, const void *page,
 			       struct zswap_digest *out)
 {
-	out->lo = siphash(key, page, PAGE_SIZE, 1, 3);
+	out->lo = siphash(key, page, PAGE_SIZE, 1, 3, NULL);
 	out->hi = 0;
 }
 
@@ -75,4 +95,17 @@ const struct zhash_ops zhash_siphash_1_3 = {
 	.bits = 64,
 	.keyed = true,
 	.digest = siphash_1_3_digest,
+};
+
+static void siphash_2_4_128_digest(const struct zhash_key *key,
+				   const void *page, struct zswap_digest *out)
+{
+	out->lo = siphash(key, page, PAGE_SIZE, 2, 4, &out->hi);
+}
+
+const struct zhash_ops zhash_siphash_2_4_128 = {
+	.name = "siphash-2-4-128",
+	.bits = 128,
+	.keyed = true,
+	.digest = siphash_2_4_128_digest,
 };

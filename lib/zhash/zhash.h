@@ -14,6 +14,7 @@ extern const struct zhash_ops zhash_xxh3_128;
 extern const struct zhash_ops zhash_crc32c;
 extern const struct zhash_ops zhash_jhash2;
 extern const struct zhash_ops zhash_siphash_1_3;
+extern const struct zhash_ops zhash_siphash_2_4_128;
 
 /* CRC32C of @len bytes: start value ~0, inverted at the end. */
 u32 zhash_crc32c_portable(const void *data, size_t len);
@@ -27,6 +28,9 @@ u32 zhash_lookup3(const void *words, size_t nr_words, u32 initval);
 /* SipHash with @c rounds a word and @d at the end. */
 u64 zhash_siphash(const struct zhash_key *key, const void *data, size_t len,
 		  unsigned int c, unsigned int d);
+/* SipHash-2-4 with an output of 128 bits. */
+void zhash_siphash_128(const struct zhash_key *key, const void *data,
+		       size_t len, struct zswap_digest *out);
 
 /* Digests are the same on every machine, so words are read little-endian. */
 static inline u64 zhash_load_le64(const void *p)

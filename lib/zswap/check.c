@@ -16,7 +16,7 @@
 struct zswap_census {
 	unsigned long entries, raw, same_filled;
 	unsigned long contents, shared, sharing, unshared, shareable;
-	u64 payload;
+	u64 payload, charged;
 	const char *why;
 };
 
@@ -53,12 +53,14 @@ static void zswap_check_entry(struct zswap *zs, struct zswap_census *c,
 		zswap_check_fail(c, "E1: an entry stands at another slot");
 	if (list_empty(&entry->lru) == zs->behaviour->own_lru)
 		zswap_check_fail(c, "E2: an entry is on no LRU, or should not be");
-	if (!entry->charged) {
+	if (entry->same_filled) {
 		c->same_filled++;
 		return;
 	}
-	if (entry->charged != content->length)
+	if (zs->dedup.charge == ZSWAP_CHARGE_FULL &&
+	    entry->charged != content->length)
 		zswap_check_fail(c, "E3: an entry is charged another length");
+	c->charged += entry->charged;
 	if (refcount_read(&content->refs) != 1)
 		zswap_check_fail(c, "C2: a content is pinned though nobody is inside");
 	if (content->kind == ZSWAP_CONTENT_RAW) {
@@ -72,7 +74,7 @@ static void zswap_check_entry(struct zswap *zs, struct zswap_census *c,
 static void zswap_check_sharers(struct zswap *zs, struct zswap_census *c,
 				swp_entry_t swp, struct zswap_entry *entry)
 {
-	if (entry->charged && entry->content->sharers)
+	if (!entry->same_filled && entry->content->sharers)
 		zswap_check_fail(c, "C1: sharers are not the entries that refer to a content");
 }
 
@@ -81,8 +83,11 @@ static void zswap_restore_sharers(struct zswap *zs, struct zswap_census *c,
 {
 	struct zswap_content *content = entry->content;
 
-	if (!entry->charged)
+	if (entry->same_filled)
 		return;
+	if (zs->dedup.maps_sharers && content->shareable &&
+	    hlist_unhashed(&entry->sibling))
+		zswap_check_fail(c, "C1: a content does not know one of its entries");
 	switch (++content->sharers) {
 	case 1:
 		c->contents++;
@@ -159,6 +164,8 @@ static void zswap_check_counters(struct zswap *zs, struct zswap_census *c)
 		zswap_check_fail(c, "D2: pages_sharing");
 	if (!zswap_counts(&d->payload_bytes, c->payload))
 		zswap_check_fail(c, "D3: payload_bytes");
+	if (d->charge != ZSWAP_CHARGE_FULL && c->charged != c->payload)
+		zswap_check_fail(c, "E3: charges together are not the contents' lengths");
 	if (!zswap_counts(&d->shareable, c->shareable))
 		zswap_check_fail(c, "D5: shareable");
 	if (atomic_long_read(&d->compares) <

@@ -389,7 +389,7 @@ void zswap_lru_reparent(struct zswap_lru *from, struct zswap_lru *to)
 
 static bool zswap_entry_shared(const struct zswap_entry *entry)
 {
-	return entry->charged && zswap_content_shared(entry->content);
+	return !entry->same_filled && zswap_content_shared(entry->content);
 }
 
 static struct zswap_entry *zswap_entry_cache_alloc(struct zswap *zs)
@@ -409,15 +409,14 @@ static void zswap_entry_cache_free(struct zswap *zs, struct zswap_entry *entry)
 static void zswap_entry_free(struct zswap *zs, struct zswap_entry *entry)
 {
 	zswap_lru_del(zs, entry);
-	if (!entry->charged) {
+	if (entry->same_filled) {
 		atomic_long_dec(&zs->stats.same_filled_pages);
+		zs->ops->uncharge(zs->env, entry->objcg, 0);
 	} else {
 		if (entry->content->kind == ZSWAP_CONTENT_RAW)
 			atomic_long_dec(&zs->stats.stored_incompressible_pages);
-		zswap_content_put(zs, entry->content);
+		zswap_content_leave(zs, entry);
 	}
-	/* what was charged then, not what the content is worth now */
-	zs->ops->uncharge(zs->env, entry->objcg, entry->charged);
 	zswap_entry_cache_free(zs, entry);
 	atomic_long_dec(&zs->stats.stored_pages);
 	zswap_update_total_pages(zs);
@@ -554,7 +553,7 @@ static bool zswap_digest_matches(struct zswap *zs,
 	if (!zs->verify || !content->shareable || !page)
 		return true;
 	zswap_dedup_digest(zs, page, &now);
-	return now.lo == content->digest.lo && now.hi == content->digest.hi;
+	return now.lo == content->digest && now.hi == content->digest_hi;
 }
 
 static int zswap_content_read(struct zswap *zs, struct zswap_content *content,
@@ -596,7 +595,7 @@ static void zswap_fill_page(unsigned long *page, unsigned long value)
 static int zswap_entry_read(struct zswap *zs, struct zswap_entry *entry,
 			    void *dst)
 {
-	if (entry->charged)
+	if (!entry->same_filled)
 		return zswap_content_read(zs, entry->content, dst);
 	if (dst)
 		zswap_fill_page(dst, entry->value);
@@ -626,15 +625,24 @@ void zswap_page_facts(struct zswap *zs, const void *page,
  * writeback code
  **********************************/
 
+/* Entries that share a content, as they were seen under its lock */
+struct zswap_family {
+	struct zswap_entry *entry[ZSWAP_SIBLINGS_MAX];
+	swp_entry_t swp[ZSWAP_SIBLINGS_MAX];
+	unsigned int nr;
+};
+
 /*
  * The entry was seen on the LRU, or in the tree, and may have gone since: it is
  * not looked into before it is found again in the tree with the folio of its slot
  * locked, which keeps store, load and invalidate away. Only the slot is freed
  * here; the bytes go with the last sharer, so a shared content is spared where it
- * is the pool that has to shrink.
+ * is the pool that has to shrink. @family, if there is one, takes down those that
+ * share it.
  */
 static int zswap_writeback_entry(struct zswap *zs, struct zswap_entry *entry,
-				 swp_entry_t swp, bool spare_shared)
+				 swp_entry_t swp, bool spare_shared,
+				 struct zswap_family *family)
 {
 	struct xarray *tree = swap_zswap_tree(zs, swp);
 	struct zswap_folio folio = { .swap = swp, .nr_pages = 1 };
@@ -648,8 +656,13 @@ static int zswap_writeback_entry(struct zswap *zs, struct zswap_entry *entry,
 	if (xa_load(tree, swp_offset(swp) % ZSWAP_TREE_SLOTS) != entry)
 		goto drop;
 	err = -EBUSY;
-	if (spare_shared && zswap_entry_shared(entry))
+	if (spare_shared && zs->dedup.writeback == ZSWAP_WRITEBACK_SOLE &&
+	    zswap_entry_shared(entry))
 		goto drop;
+	if (family && !entry->same_filled)
+		family->nr = zswap_content_siblings(zs, entry, family->entry,
+						    family->swp,
+						    ZSWAP_SIBLINGS_MAX);
 	err = zswap_entry_read(zs, entry, folio.data);
 	if (err)
 		goto drop;
@@ -676,15 +689,55 @@ int zswap_writeback(struct zswap *zs, swp_entry_t swp)
 
 	if (!entry)
 		return -ENOENT;
-	err = zswap_writeback_entry(zs, entry, swp, true);
+	err = zswap_writeback_entry(zs, entry, swp, true, NULL);
 	if (!err)
 		atomic_long_inc(&zs->stats.written_back_pages);
 	return err;
 }
 
+/*
+ * Writes back what reclaim chose, and where the mode wants it all that share its
+ * content: only then are its bytes free. A sibling may be busy; that frees less.
+ */
+static int zswap_writeback_victim(struct zswap *zs, struct zswap_entry *entry,
+				  swp_entry_t swp, bool spare_shared)
+{
+	bool all = spare_shared && zs->dedup.writeback == ZSWAP_WRITEBACK_ALL;
+	struct zswap_family family = { .nr = 0 };
+	unsigned int i;
+	int err;
+
+	err = zswap_writeback_entry(zs, entry, swp, spare_shared,
+				    all ? &family : NULL);
+	if (err) {
+		atomic_long_inc(&zs->stats.reject_reclaim_fail);
+		return err;
+	}
+	atomic_long_inc(&zs->stats.written_back_pages);
+	for (i = 0; i < family.nr; i++)
+		if (!zswap_writeback_entry(zs, family.entry[i], family.swp[i],
+					   false, NULL))
+			atomic_long_inc(&zs->stats.written_back_pages);
+	return 0;
+}
+
 /*********************************
  * shrinker functions
  **********************************/
+
+/* Under zs->lru_lock: is this entry passed over because others share its content? */
+static bool zswap_spares(struct zswap *zs, struct zswap_entry *entry)
+{
+	if (zs->dedup.writeback == ZSWAP_WRITEBACK_ALL ||
+	    !zswap_entry_shared(entry))
+		return false;
+	if (zs->dedup.writeback == ZSWAP_WRITEBACK_SOLE)
+		return true;
+	if (entry->spared)
+		return false;
+	entry->spared = true;
+	return true;
+}
 
 /*
  * Looks at the oldest entry of @lru. Returns whether there was one; *swp and
@@ -704,7 +757,7 @@ static bool shrink_memcg_cb(struct zswap *zs, struct zswap_lru *lru,
 		list_move_tail(&entry->lru, &lru->list);
 		if (entry->referenced) {
 			entry->referenced = false;
-		} else if (!spare_shared || !zswap_entry_shared(entry)) {
+		} else if (!spare_shared || !zswap_spares(zs, entry)) {
 			*victim = entry;
 			*swp = entry->swpentry;
 		}
@@ -758,16 +811,12 @@ unsigned long zswap_shrinker_scan(struct zswap *zs, struct mem_cgroup *memcg,
 	       shrink_memcg_cb(zs, lru, true, &victim, &swp)) {
 		if (!victim)
 			continue;
-		err = zswap_writeback_entry(zs, victim, swp, true);
-		if (err) {
-			atomic_long_inc(&zs->stats.reject_reclaim_fail);
-			/* Somebody reads it back: the memory is wanted here. */
-			if (err == -EEXIST)
-				return SHRINK_STOP;
-			continue;
-		}
-		atomic_long_inc(&zs->stats.written_back_pages);
-		written++;
+		err = zswap_writeback_victim(zs, victim, swp, true);
+		/* Somebody reads it back: the memory is wanted here. */
+		if (err == -EEXIST)
+			return SHRINK_STOP;
+		if (!err)
+			written++;
 	}
 	return written ? written : SHRINK_STOP;
 }
@@ -795,12 +844,8 @@ static int shrink_memcg(struct zswap *zs, struct mem_cgroup *memcg,
 		scanned = true;
 		if (!victim)
 			continue;
-		if (zswap_writeback_entry(zs, victim, swp, spare_shared)) {
-			atomic_long_inc(&zs->stats.reject_reclaim_fail);
-			continue;
-		}
-		atomic_long_inc(&zs->stats.written_back_pages);
-		shrunk = true;
+		if (!zswap_writeback_victim(zs, victim, swp, spare_shared))
+			shrunk = true;
 	}
 	if (!scanned)
 		return -ENOENT;
@@ -905,15 +950,14 @@ static bool zswap_store_data(struct zswap *zs, struct zswap_folio *folio,
 {
 	entry->value = 0;
 	entry->charged = 0;
-	if (zs->behaviour->same_filled &&
-	    (lk->facts ? lk->facts->same_filled :
-			 zswap_is_page_same_filled(lk->page, &entry->value)))
+	entry->same_filled =
+		zs->behaviour->same_filled &&
+		(lk->facts ? lk->facts->same_filled :
+			     zswap_is_page_same_filled(lk->page, &entry->value));
+	if (entry->same_filled)
 		return true;
 	entry->content = zswap_store_content(zs, folio, lk);
-	if (!entry->content)
-		return false;
-	entry->charged = entry->content->length;
-	return true;
+	return entry->content;
 }
 
 /*
@@ -950,7 +994,9 @@ static bool zswap_store_page(struct zswap *zs, struct zswap_folio *folio,
 	entry->swpentry = swp;
 	entry->objcg = folio->objcg;
 	entry->referenced = true;
+	entry->spared = false;
 	INIT_LIST_HEAD(&entry->lru);
+	INIT_HLIST_NODE(&entry->sibling);
 
 	old = xa_store(swap_zswap_tree(zs, swp),
 		       swp_offset(swp) % ZSWAP_TREE_SLOTS, entry, GFP_KERNEL);
@@ -965,18 +1011,21 @@ static bool zswap_store_page(struct zswap *zs, struct zswap_folio *folio,
 	if (!index)
 		folio->shared = lk.hit;
 
-	zs->ops->charge(zs->env, entry->objcg, entry->charged);
-	if (!entry->charged)
+	if (entry->same_filled) {
+		zs->ops->charge(zs->env, entry->objcg, 0);
 		atomic_long_inc(&zs->stats.same_filled_pages);
-	else if (entry->content->kind == ZSWAP_CONTENT_RAW)
-		atomic_long_inc(&zs->stats.stored_incompressible_pages);
+	} else {
+		zswap_content_join(zs, entry);
+		if (entry->content->kind == ZSWAP_CONTENT_RAW)
+			atomic_long_inc(&zs->stats.stored_incompressible_pages);
+	}
 	atomic_long_inc(&zs->stats.stored_pages);
 	zswap_lru_add(zs, entry);
 	zswap_update_total_pages(zs);
 	return true;
 
 put_content:
-	if (entry->charged)
+	if (!entry->same_filled)
 		zswap_content_put(zs, entry->content);
 	zswap_entry_cache_free(zs, entry);
 	return false;

@@ -163,6 +163,7 @@ enum zswap_stage {
  * @may_zswap:         obj_cgroup_may_zswap(): is the charge of every ancestor below its zswap.max?
  * @writeback_enabled: mem_cgroup_zswap_writeback_enabled() of the whole chain
  * @charge, @uncharge: obj_cgroup_charge_zswap() and its reverse; must not fail
+ * @recharge:          an entry of the objcg pays so much more, or less; under a spinlock
  * @memcg:             the memcg that the objcg stands for now (changes when one dies, under zs->lru_lock)
  * @memcg_usage:       MEMCG_ZSWAP_B and MEMCG_ZSWAPPED of a memcg and those below it
  * @memcg_id:          the number by which policies know that memcg
@@ -181,6 +182,7 @@ struct zswap_env_ops {
 	bool (*writeback_enabled)(void *env, struct mem_cgroup *memcg);
 	void (*charge)(void *env, struct obj_cgroup *objcg, size_t size);
 	void (*uncharge)(void *env, struct obj_cgroup *objcg, size_t size);
+	void (*recharge)(void *env, struct obj_cgroup *objcg, long delta);
 	struct mem_cgroup *(*memcg)(void *env, struct obj_cgroup *objcg);
 	void (*memcg_usage)(void *env, struct mem_cgroup *memcg, u64 *bytes,
 			    u64 *entries);
@@ -227,8 +229,11 @@ struct zswap_pool {
 /**
  * struct zswap_entry - one swap slot whose page is in the pool
  * @swpentry:   the slot
- * @charged:    bytes charged to @objcg for it; what will be uncharged. 0: the page
- *              is one repeated word, and there is no content
+ * @charged:    bytes charged to @objcg for it; what will be uncharged; with
+ *              maps_sharers under the stripe lock of its content
+ * @same_filled: the page is one repeated word, and there is no content
+ * @spared:     reclaim has passed it over once because it is shared
+ * @sibling:    in its content's list of entries, with maps_sharers
  * @referenced: second chance: set at store, cleared by the first look of reclaim
  * @content:    the compressed copy; the entry holds one of its sharers
  * @value:      that word
@@ -237,20 +242,23 @@ struct zswap_pool {
  *
  * Invariants: E1 an entry stands in the tree at exactly its @swpentry. E2 every
  * entry is on exactly the LRU of its objcg's memcg; on none where the allocators
- * have the LRU. E3 @charged is the length of
- * its content. The folio lock of the slot serialises store, load, invalidate and
+ * have the LRU. E3 @charged is the length of its content, or what zswap_charge
+ * makes it: the entries of a content then pay its length together. The folio lock of the slot serialises store, load, invalidate and
  * writeback of it; nobody dereferences an entry without that lock or the LRU's.
  */
 struct zswap_entry {
 	swp_entry_t swpentry;
 	u32 charged;
 	bool referenced;
+	bool same_filled;
+	bool spared;
 	union {
 		struct zswap_content *content;
 		unsigned long value;
 	};
 	struct obj_cgroup *objcg;
 	struct list_head lru;
+	struct hlist_node sibling;
 };
 
 /* The trees of one swap device, each of ZSWAP_TREE_SLOTS slots */
@@ -376,6 +384,12 @@ bool zswap_invalidate(struct zswap *zs, swp_entry_t swp);
  * on. 0, or -ENOMEM: it is where it was.
  */
 int zswap_move(struct zswap *zs, swp_entry_t from, swp_entry_t to);
+/* Bytes of its content; 0 when it has none. */
+static inline unsigned int zswap_entry_length(const struct zswap_entry *entry)
+{
+	return entry->same_filled ? 0 : entry->content->length;
+}
+
 /* The slot's entry or NULL; the caller holds the slot's folio lock. */
 struct zswap_entry *zswap_find(struct zswap *zs, swp_entry_t swp);
 int zswap_swapon(struct zswap *zs, int type, unsigned long nr_pages);

@@ -215,8 +215,8 @@ static void check_c3_wrong_bucket(void **unused)
 	BREAK(zd, "C3: a content in the wrong bucket",
 	      (hlist_del_init(&c->node), hlist_add_head(&c->node, other)),
 	      (hlist_del_init(&c->node), hlist_add_head(&c->node, bucket)));
-	BREAK(zd, "C3: a content in the wrong bucket", c->digest.lo ^= 1,
-	      c->digest.lo ^= 1);
+	BREAK(zd, "C3: a content in the wrong bucket", c->digest ^= 1,
+	      c->digest ^= 1);
 	BREAK(zd, "C3: a content in the wrong bucket", c->domain ^= 1,
 	      c->domain ^= 1);
 	BREAK(zd, "C3: a content in the wrong bucket", c->shareable = false,

@@ -288,6 +288,28 @@ static void test_siphash_vectors(void **state)
 				 vector[i].digest);
 }
 
+/* The first and the last of the reference implementation's vectors_sip128. */
+static void test_siphash_128_vectors(void **state)
+{
+	const struct zhash_key key = { 0x0706050403020100, 0x0f0e0d0c0b0a0908 };
+	struct zswap_digest digest;
+	unsigned char in[PAGE];
+
+	(void)state;
+	for (unsigned int i = 0; i < PAGE; i++)
+		in[i] = i;
+	zhash_siphash_128(&key, in, 0, &digest);
+	assert_true(digest.lo == 0xe6a825ba047f81a3u);
+	assert_true(digest.hi == 0x930255c71472f66du);
+	zhash_siphash_128(&key, in, 63, &digest);
+	assert_true(digest.lo == 0x4a83502f77d15051u);
+	assert_true(digest.hi == 0x7cbd3f979a063e50u);
+	/* by OpenSSL's SIPHASH */
+	digest = digest_of(&zhash_siphash_2_4_128, &key, in);
+	assert_true(digest.lo == 0x126d0e9b9c20cc3bu);
+	assert_true(digest.hi == 0x001bf29905b53253u);
+}
+
 static void test_siphash_page(void **state)
 {
 	unsigned char page[PAGE];
@@ -313,6 +335,7 @@ int main(void)
 		cmocka_unit_test(test_lookup3_vectors),
 		cmocka_unit_test(test_lookup3_plain),
 		cmocka_unit_test(test_siphash_vectors),
+		cmocka_unit_test(test_siphash_128_vectors),
 		cmocka_unit_test(test_siphash_page),
 	};
 
