@@ -24,7 +24,8 @@
  * Errors: negative errno values. Threads: any number of threads may call any
  * verb on one model at once, except create, destroy, swapon, swapoff, check and
  * the zdedup_memcg_ calls that change the tree, which need it to themselves.
- * Two calls on the same slot wait for each other (the folio lock).
+ * Two calls on the same slot wait for each other (the folio lock), but for
+ * writeback, which leaves a slot alone that somebody has.
  */
 #ifndef ZDEDUP_H
 #define ZDEDUP_H
@@ -63,7 +64,7 @@ struct zdedup_config {
 	uint64_t totalram_pages;	/* the machine's pages; 0: the pool has no limit */
 	unsigned int max_pool_percent;	/* 20 */
 	unsigned int accept_threshold_percent;	/* 90 */
-	bool verify;		/* re-digest indexed contents at each load; false */
+	bool verify;		/* re-digest indexed contents at each load; false. A page that is written to while it is stored fails its own load then */
 	bool shadow;		/* carry along what the pool would be without dedup; false */
 	bool lengths_only;	/* no bytes: zdedup_store_facts is the only store, no load returns bytes */
 };
@@ -203,7 +204,11 @@ int zdedup_peek(struct zdedup *zd, struct zdedup_slot slot,
  * Kernel: zswap_writeback_entry.
  */
 int zdedup_writeback(struct zdedup *zd, struct zdedup_slot slot);
-/* One pass of the kernel's shrink worker (shrink_worker), as after a refused store. */
+/*
+ * One pass of the kernel's shrink worker (shrink_worker), as after a refused store:
+ * towards the accept threshold of the limit. Without a limit there is no threshold,
+ * and it writes back what it can, as a kernel would whose limit is 0.
+ */
 void zdedup_shrink(struct zdedup *zd);
 /*
  * The dynamic shrinker (module parameter shrinker_enabled, off at first; kernels
@@ -231,7 +236,7 @@ void zdedup_set_enabled(struct zdedup *zd, bool enabled);
 void zdedup_set_limits(struct zdedup *zd, uint64_t totalram_pages,
 		       unsigned int max_pool_percent,
 		       unsigned int accept_threshold_percent);
-/* Runs the allocators' compaction; returns the pages given back. */
+/* Runs the compaction of the current pool's allocator; returns the pages given back. */
 uint64_t zdedup_compact(struct zdedup *zd);
 
 /*------------------------------------------------------------------ memcgs */
