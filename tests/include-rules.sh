@@ -82,7 +82,7 @@ rule_families() {
 
 	includes lib/policy | only "$linux|$ours|\"policy/policy\.h\""
 	includes lib/zpool | only "$linux|$ours|\"zpool/zpool\.h\""
-	includes lib/zcomp | only "$linux|$ours|$libc|\"zcomp/(bytes|zcomp)\.h\"|<(dlfcn|lz4|lz4hc|lzo/lzo1x|zlib|zstd)\.h>"
+	includes lib/zcomp | only "$linux|$ours|$libc|\"zcomp/(bytes|liblz4|zcomp)\.h\"|<(dlfcn|lz4|lz4hc|lzo/lzo1x|zlib|zstd)\.h>"
 	includes lib/zhash | only "$linux|$ours|$libc|\"zhash/zhash\.h\"|<(xxhash|xxh_x86dispatch|[a-z]mmintrin)\.h>"
 }
 

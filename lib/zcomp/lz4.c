@@ -11,12 +11,10 @@
  *
  * The decoder is liblz4's: a block means the same to any of them.
  */
-#include <limits.h>
-#include <lz4.h>
-
 #include <linux/slab.h>
 
 #include "zcomp/bytes.h"
+#include "zcomp/liblz4.h"
 #include "zcomp/zcomp.h"
 
 /* The block format: no match starts in the last 12 bytes or covers the last 5. */
@@ -231,18 +229,6 @@ last:
 	return 0;
 }
 
-static int lz4_decompress(void *ctx, const void *src, unsigned int slen,
-			  void *dst)
-{
-	(void)ctx;
-	/* liblz4 counts in int */
-	if (slen > INT_MAX)
-		return -EINVAL;
-	if (LZ4_decompress_safe(src, dst, slen, PAGE_SIZE) != (int)PAGE_SIZE)
-		return -EINVAL;
-	return 0;
-}
-
 static const char *lz4_version(const struct zcomp_params *params)
 {
 	(void)params;
@@ -266,5 +252,5 @@ const struct zcomp_ops zcomp_lz4 = {
 	.create_ctx = lz4_create_ctx,
 	.destroy_ctx = lz4_destroy_ctx,
 	.compress = lz4_compress,
-	.decompress = lz4_decompress,
+	.decompress = liblz4_decompress,
 };

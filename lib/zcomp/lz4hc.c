@@ -7,13 +7,11 @@
  * at level 9, at which crypto/lz4hc.c works: 118 bytes less to 3 bytes more, 0.04 %
  * less in all. Every other level differs on more pages (8: 1501, 10: 5694).
  */
-#include <limits.h>
-#include <lz4.h>
 #include <lz4hc.h>
-#include <stdio.h>
 
 #include <linux/slab.h>
 
+#include "zcomp/liblz4.h"
 #include "zcomp/zcomp.h"
 
 /* LZ4HC_DEFAULT_CLEVEL of the kernel; zswap cannot set another. */
@@ -21,20 +19,6 @@
 /* liblz4 takes others for the nearest of these */
 #define LEVEL_MIN 3
 #define LEVEL_MAX 12
-
-static char version[32];
-
-/* Before main, so that no two threads can meet in it. */
-static void __attribute__((constructor)) lz4hc_init(void)
-{
-	snprintf(version, sizeof(version), "liblz4 %s", LZ4_versionString());
-}
-
-static const char *lz4hc_version(const struct zcomp_params *params)
-{
-	(void)params;
-	return version;
-}
 
 struct lz4hc_ctx {
 	int level;
@@ -68,21 +52,9 @@ static int lz4hc_compress(void *ctx, const void *src, void *dst,
 	return 0;
 }
 
-static int lz4hc_decompress(void *ctx, const void *src, unsigned int slen,
-			    void *dst)
-{
-	(void)ctx;
-	/* liblz4 counts in int */
-	if (slen > INT_MAX)
-		return -EINVAL;
-	if (LZ4_decompress_safe(src, dst, slen, PAGE_SIZE) != (int)PAGE_SIZE)
-		return -EINVAL;
-	return 0;
-}
-
 const struct zcomp_ops zcomp_lz4hc = {
 	.name = "lz4hc",
-	.version = lz4hc_version,
+	.version = liblz4_version,
 	.has_level = true,
 	.level_min = LEVEL_MIN,
 	.level_max = LEVEL_MAX,
@@ -90,5 +62,5 @@ const struct zcomp_ops zcomp_lz4hc = {
 	.create_ctx = lz4hc_create_ctx,
 	.destroy_ctx = lz4hc_destroy_ctx,
 	.compress = lz4hc_compress,
-	.decompress = lz4hc_decompress,
+	.decompress = liblz4_decompress,
 };
