@@ -18,6 +18,7 @@ int cmd_replay(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_import(int argc, char **argv);
 int cmd_export(int argc, char **argv);
+int cmd_gen(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 
 /* One line "zdedup: ..." on stderr, after a progress line has been wiped off. */

@@ -23,6 +23,7 @@ static const struct cmd_struct commands[] = {
 	{ "info", cmd_info, "what is in a trace, and how much of it is shared" },
 	{ "import", cmd_import, "make a .zdt of any trace, or of what is left of one" },
 	{ "export", cmd_export, "write a trace in another format" },
+	{ "gen", cmd_gen, "make a trace from numbers, or a large one from a small one" },
 	{ "list", cmd_list, "kernels, compressors, allocators, hashes, policies, formats" },
 };
 
