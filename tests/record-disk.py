@@ -1,0 +1,369 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The recording swap disk, without a guest: nbdkit serves it, libnbd asks.
+
+What is recorded of each request; kill -9 at any moment; a full disk. TAP.
+
+usage: record-disk.py ZDEDUP PLUGIN
+ZDEDUP_KILLS=N: kill that many times (5); ZDEDUP_SEED=N: the first seed.
+"""
+
+import csv
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+PAGE = 4096
+PAGES = 512
+EMPTY = bytes(PAGE)
+
+tests = failed = 0
+
+
+def result(name, problem):
+    global tests, failed
+    tests += 1
+    print(f"{'not ok' if problem else 'ok'} {tests} - {name}")
+    if problem:
+        failed += 1
+        print("# " + str(problem).strip()[:2000].replace("\n", "\n# "))
+    sys.stdout.flush()
+
+
+def skip_all(why):
+    print(f"1..0 # SKIP {why}")
+    sys.exit(77)
+
+
+class Server:
+    """nbdkit with the plugin, and a connection to it."""
+
+    def __init__(self, folder, *options, limit=0, environment=None):
+        self.trace = os.path.join(folder, "swap.zdt")
+        self.log = os.path.join(folder, "stderr")
+        socket = os.path.join(folder, "socket")
+
+        def prepare():
+            if limit:
+                # a write beyond it is an error like any other
+                signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+        with open(self.log, "w") as log:
+            self.process = subprocess.Popen(
+                ["nbdkit", "-f", "-U", socket, PLUGIN, self.trace,
+                 f"size={PAGES * PAGE}", *options],
+                stderr=log, preexec_fn=prepare,
+                env={**os.environ, **(environment or {})})
+        self.nbd = nbd.NBD()
+        for _ in range(1000):
+            if os.path.exists(socket) or self.process.poll() is not None:
+                break
+            time.sleep(0.01)
+        self.nbd.connect_unix(socket)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def end(self):
+        try:
+            self.nbd.shutdown()
+        except nbd.Error:
+            pass
+        self.process.terminate()
+        self.process.wait()
+        with open(self.log) as log:
+            return log.read()
+
+
+class Model:
+    """The events that the trace should hold, in their order."""
+
+    def __init__(self, every):
+        self.disk = [EMPTY] * PAGES
+        self.used = set()
+        self.events = []
+        self.every = every
+        self.unsafe = self.safe = 0
+
+    def event(self, op, slot, bytes=None):
+        self.events.append((op, slot, bytes))
+
+    def answered(self, before, flushed=False):
+        """The request that made the events from number before on was answered."""
+        for nr in range(before, len(self.events)):
+            self.unsafe += 1
+            if self.unsafe == self.every:
+                self.unsafe, self.safe = 0, nr + 1
+        if flushed:
+            self.unsafe, self.safe = 0, len(self.events)
+
+    def write(self, data, offset):
+        while data:
+            page, at = divmod(offset, PAGE)
+            piece = data[:PAGE - at]
+            old = self.disk[page]
+            self.disk[page] = old[:at] + piece + old[at + len(piece):]
+            if page:
+                self.used.add(page)
+                self.event("store", page, self.disk[page])
+            elif at + len(piece) == PAGE and \
+                    self.disk[0].endswith(b"SWAPSPACE2"):
+                for slot in sorted(self.used):
+                    self.free(slot)
+            data, offset = data[len(piece):], offset + len(piece)
+
+    def free(self, page):
+        if page in self.used:
+            self.used.remove(page)
+            self.event("invalidate", page)
+
+    def discard(self, first, count):
+        for page in range(first, first + count):
+            self.disk[page] = EMPTY
+            self.free(page)
+
+    def read(self, first, count):
+        for page in range(first, first + count):
+            if page in self.used:
+                self.event("load", page, self.disk[page])
+        return b"".join(self.disk[first:first + count])
+
+
+def zdedup(*arguments):
+    done = subprocess.run([ZDEDUP, *arguments], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True)
+    return done.returncode, done.stdout
+
+
+def events_of(trace, folder):
+    out = os.path.join(folder, "ops")
+    status, said = zdedup("export", "--to", "ops", trace, "-o", out)
+    if status:
+        raise RuntimeError(said)
+    with open(os.path.join(out, "pages.raw"), "rb") as f:
+        pages = f.read()
+    events = []
+    with open(os.path.join(out, "ops.csv")) as f:
+        for row in csv.DictReader(f):
+            page = row["page"]
+            number = int(page) if page not in ("", "-") else -1
+            events.append((row["op"], int(row["slot"]),
+                           pages[number * PAGE:(number + 1) * PAGE]
+                           if number >= 0 else None))
+    return events
+
+
+def difference(got, want):
+    for nr, (a, b) in enumerate(zip(got, want)):
+        if a != b:
+            return f"event {nr}: {a[:2]} and not {b[:2]}, or other bytes"
+    return f"{len(got)} events, want {len(want)}" if len(got) != len(want) \
+        else ""
+
+
+def check_incomplete(server, folder, model):
+    """What was lost by a kill or a full disk; returns a problem."""
+    status, said = zdedup("info", server.trace)
+    if status != 3:
+        return f"info of an incomplete file gave {status}: {said}"
+    whole = os.path.join(folder, "whole.zdt")
+    status, said = zdedup("import", "--salvage", server.trace, "-o", whole)
+    if status:
+        return said
+    got = events_of(whole, folder)
+    if len(got) < model.safe:
+        return f"{len(got)} events, {model.safe} were acknowledged"
+    return difference(got, model.events[:len(got)])
+
+
+def test_requests(folder):
+    for backing in "memory", "file":
+        place = os.path.join(folder, backing)
+        os.mkdir(place)
+        server = Server(place, f"backing={backing}")
+        model, n = Model(1), server.nbd
+        page = os.urandom
+
+        def write(data, offset):
+            n.pwrite(data, offset)
+            model.write(data, offset)
+
+        write(page(3 * PAGE), 5 * PAGE)         # one event per page
+        write(page(700), 6 * PAGE + 100)        # merged with what is there
+        write(page(2 * PAGE), 9 * PAGE + 512)   # two parts, one whole page
+        problem = "" if n.pread(4 * PAGE, 5 * PAGE) == model.read(5, 4) else \
+            "bytes"
+        n.pread(PAGE, 100 * PAGE)               # never written
+        n.pread(512, 5 * PAGE + 512)            # not its beginning
+        n.pread(PAGE, 0)                        # the header is no slot
+        n.trim(2 * PAGE, 6 * PAGE)
+        model.discard(6, 2)
+        n.trim(100, 5 * PAGE)                   # part of a page: nothing
+        n.zero(PAGE, 9 * PAGE)
+        model.discard(9, 1)
+        n.zero(100, 10 * PAGE)
+        model.write(bytes(100), 10 * PAGE)
+        n.trim(PAGES * PAGE - PAGE, PAGE)       # as swapon does
+        model.discard(1, PAGES - 1)
+        write(page(2 * PAGE), 20 * PAGE)
+        write(page(PAGE), 0)                    # page 0, no swap header
+        write(page(PAGE - 10) + b"SWAPSPACE2", 0)
+        problem = problem or (
+            "" if n.pread(PAGES * PAGE, 0) == b"".join(model.disk) and
+            not model.used else "bytes in the end")
+        said = server.end()
+        problem = problem or said or difference(
+            events_of(server.trace, place), model.events)
+        result(f"each request is recorded, backing={backing}", problem)
+
+
+def random_requests(server, model, rng):
+    """Until the server is gone."""
+    n = server.nbd
+    try:
+        while True:
+            before = len(model.events)
+            first = rng.randrange(PAGES - 4)
+            count = rng.randint(1, 4)
+            what = rng.random()
+            flushed = what > 0.97
+            if what < 0.6:
+                data = rng.randbytes(count * PAGE)
+                flushed = rng.random() < 0.02
+                model.write(data, first * PAGE)
+                n.pwrite(data, first * PAGE,
+                         nbd.CMD_FLAG_FUA if flushed else 0)
+            elif what < 0.9:
+                if n.pread(count * PAGE, first * PAGE) != \
+                        model.read(first, count):
+                    return "other bytes were read"
+            elif what < 0.97:
+                model.discard(first, count)
+                n.trim(count * PAGE, first * PAGE)
+            else:
+                n.flush()
+            model.answered(before, flushed)
+    except nbd.Error:
+        return ""
+
+
+def test_kill(folder, seed):
+    rng = random.Random(seed)
+    model = Model(rng.choice((1, 7, 64, 1024)))
+    server = Server(folder, f"every={model.every}")
+    timer = threading.Timer(rng.random() * 0.5, server.kill)
+    timer.start()
+    problem = random_requests(server, model, rng)
+    timer.join()
+    return problem or check_incomplete(server, folder, model), model
+
+
+def test_kills(folder, kills):
+    first = int(os.environ.get("ZDEDUP_SEED", random.randrange(1 << 32)))
+    problems, events, safe = [], 0, 0
+    for seed in range(first, first + kills):
+        place = os.path.join(folder, str(seed))
+        os.mkdir(place)
+        problem, model = test_kill(place, seed)
+        events += len(model.events)
+        safe += model.safe
+        if problem:
+            problems.append(f"ZDEDUP_SEED={seed}: {problem}")
+        shutil.rmtree(place)
+    result(f"{kills} kill -9: what was acknowledged is there",
+           "\n".join(problems) or (not safe and "nothing was acknowledged"))
+    print(f"# seeds from {first}; {events} events, {safe} acknowledged")
+
+
+def test_trace_full(folder):
+    """The trace cannot grow: the guest does not notice, the user does."""
+    server = Server(folder, "every=16", limit=1 << 20)
+    model, n, problem = Model(16), server.nbd, ""
+    for nr in range(3 * PAGES):
+        slot = 1 + nr % (PAGES - 1)
+        data = os.urandom(PAGE)
+        model.write(data, slot * PAGE)
+        n.pwrite(data, slot * PAGE)
+        n.flush()
+    if n.pread(PAGES * PAGE, 0) != b"".join(model.disk):
+        problem = "the disk has other bytes"
+    said = server.end()
+    if said.count("INCOMPLETE") != 1:
+        problem = problem or f"not reported once: {said}"
+    model.safe = 100
+    result("a trace that cannot grow: the disk goes on, the loss is reported once",
+           problem or check_incomplete(server, folder, model))
+
+
+def test_disk_full(folder):
+    """No room for the disk's own bytes: a write fails as on a disk."""
+    name = "a disk that cannot grow: its writes fail, what it has is served"
+    small = os.path.join(folder, "small")
+    os.mkdir(small)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1M", "none", small],
+                      stderr=subprocess.DEVNULL).returncode:
+        global tests
+        tests += 1
+        print(f"ok {tests} - {name} # SKIP a small file system takes root to mount")
+        return
+    try:
+        server = Server(folder, "backing=file", environment={"TMPDIR": small})
+        n, good, refused, model = server.nbd, {}, 0, Model(1024)
+        for slot in range(1, PAGES):
+            data = os.urandom(PAGE)
+            try:
+                n.pwrite(data, slot * PAGE)
+                good[slot] = data
+                model.write(data, slot * PAGE)
+            except nbd.Error as error:
+                refused += error.errnum == 28 or error.errno == "ENOSPC"
+        problem = "no write failed with ENOSPC" if not refused else ""
+        for slot, data in good.items():
+            model.read(slot, 1)
+            if n.pread(PAGE, slot * PAGE) != data:
+                problem = problem or f"slot {slot} has other bytes"
+        said = server.end()
+        # the writer's own temporary file is on the same file system
+        if "INCOMPLETE" in said:
+            problem = problem or check_incomplete(server, folder, model)
+        else:
+            problem = problem or difference(
+                events_of(server.trace, folder), model.events)
+        result(name, problem or (not good and "nothing was written"))
+    finally:
+        subprocess.run(["umount", small])
+
+
+def main():
+    os.environ["TMPDIR"] = tempfile.gettempdir()
+    with tempfile.TemporaryDirectory(prefix="zdedup-record-") as work:
+        for nr, test in enumerate((
+                test_requests, test_trace_full, test_disk_full,
+                lambda place: test_kills(
+                    place, int(os.environ.get("ZDEDUP_KILLS", "5"))))):
+            place = os.path.join(work, str(nr))
+            os.mkdir(place)
+            test(place)
+    print(f"1..{tests}")
+    sys.exit(failed != 0)
+
+
+if len(sys.argv) != 3:
+    sys.exit(__doc__)
+ZDEDUP, PLUGIN = (os.path.abspath(a) for a in sys.argv[1:])
+if not shutil.which("nbdkit"):
+    skip_all("there is no nbdkit")
+try:
+    import nbd
+except ImportError:
+    skip_all("there is no libnbd for Python (python3-libnbd)")
+main()
