@@ -10,6 +10,7 @@
 
 #include "../traces/trace-writer.h"
 #include "cmd.h"
+#include "import-device.h"
 #include "options.h"
 #include "output.h"
 #include "progress.h"
@@ -252,16 +253,18 @@ int cmd_import(int argc, char **argv)
 {
 	g_autoptr(GPtrArray) paths = g_ptr_array_new();
 	struct import import = { 0 };
-	const char *from = NULL, *operand;
+	const char *from = NULL, *vantage = NULL, *events = NULL, *operand;
 	const struct option_spec specs[] = {
 		{ "--from", "FORMAT", OPTION_STRING, &from, "do not probe the content of IN", 0, 0 },
 		{ "--salvage", NULL, OPTION_TRUE, &import.salvage, "IN is a .zdt cut short or damaged: keep what is whole", 0, 0 },
+		{ "--vantage", "slots", OPTION_STRING, &vantage, "IN was seen by a swap disk: put in the stores it could not see", 0, 0 },
+		{ "--events", "FILE", OPTION_STRING, &events, "the same from what record-guest.sh wrote in the guest", 0, 0 },
 		{ "-o", "OUT.zdt", OPTION_STRING, &import.output, "must be given", 0, 0 },
 		{ NULL, NULL, OPTION_STRING, NULL, NULL, 0, 0 },
 	};
 	const struct option_table table = {
 		.command = "import",
-		.usage = "import [--from FORMAT] IN... -o OUT.zdt [--salvage]",
+		.usage = "import [--from FORMAT] IN... -o OUT.zdt [--salvage | --vantage slots | --events FILE]",
 		.specs = specs,
 		.operand = "IN",
 		.operands = paths,
@@ -288,6 +291,14 @@ int cmd_import(int argc, char **argv)
 	if (import.salvage && from && strcmp(from, "zdt"))
 		return cmd_usage("import", "--salvage is for .zdt, not '%s'",
 				 from);
+	if (vantage && strcmp(vantage, "slots"))
+		return cmd_usage("import", "unknown --vantage '%s'", vantage);
+	if (vantage || events) {
+		if (paths->len > 1 || import.salvage)
+			return cmd_usage("import", "--vantage and --events take one IN, a whole one");
+		return import_device(g_ptr_array_index(paths, 0), from, events,
+				     import.output);
+	}
 	import.traces = g_ptr_array_new_with_free_func(close_trace);
 	status = import_all(&import, paths, from);
 	g_ptr_array_free(import.traces, TRUE);

@@ -43,7 +43,7 @@ const char *report_bytes(char buf[REPORT_BYTES_MAX], int64_t bytes)
 const char *report_vantage(const char *vantage)
 {
 	if (!strcmp(vantage, "device"))
-		return "Seen from the swap disk: loads are not in this trace, frees only as far as slots were discarded or written again.";
+		return "Seen from the swap disk: loads are known as far as the disk was read, frees as far as slots were discarded or written again.";
 	if (!strcmp(vantage, "image"))
 		return "Seen at one moment: each page is taken as one store; loads, frees and which pages were in use are not known.";
 	return NULL;

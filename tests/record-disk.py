@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The recording swap disk, without a guest: nbdkit serves it, libnbd asks.
 
-What is recorded of each request; kill -9 at any moment; a full disk. TAP.
+What is recorded of each request and what import makes of it; kill -9 at any moment; a full disk. TAP.
 
 usage: record-disk.py ZDEDUP PLUGIN
 ZDEDUP_KILLS=N: kill that many times (5); ZDEDUP_SEED=N: the first seed.
@@ -226,6 +226,115 @@ def test_requests(folder):
         result(f"each request is recorded, backing={backing}", problem)
 
 
+def test_vantage(folder):
+    """What the disk could not see is put in; the guest's events say it all."""
+    server = Server(folder)
+    n, (a, b, c) = server.nbd, [os.urandom(PAGE) for _ in range(3)]
+
+    def write(slot, page):
+        n.pwrite(page, slot * PAGE)
+
+    def read(slot):
+        n.pread(PAGE, slot * PAGE)
+
+    for slot, page in (5, a), (6, b):
+        write(slot, page)
+    for slot in 5, 5, 6, 5:
+        read(slot)
+    write(5, c)
+    read(5)
+    n.trim(PAGE, 5 * PAGE)      # nothing is left in zswap
+    write(7, a)
+    n.trim(PAGE, 7 * PAGE)
+    said = server.end()
+    out = os.path.join(folder, "slots.zdt")
+    status, line = zdedup("import", "--vantage", "slots", server.trace,
+                          "-o", out)
+    result("a page read again was stored again, unseen",
+           status and line or said or
+           ("" if " 2 re-stores " in line else line) or
+           difference(events_of(out, folder), [
+               ("store", 5, a), ("store", 6, b), ("load", 5, a),
+               ("store", 5, a), ("load", 5, a), ("load", 6, b),
+               ("store", 5, a), ("load", 5, a), ("store", 5, c),
+               ("load", 5, c), ("store", 7, a), ("invalidate", 7, None)]))
+    status, line = zdedup("info", out)
+    result("it still says that a disk saw it",
+           "" if "Seen from the swap disk" in line else line)
+    shutil.rmtree(os.path.join(folder, "ops"))
+    test_guest(folder, server.trace, a, b, c)
+
+
+def guest_lines(*events):
+    return "".join(f"  kswapd0-51 [000] .....  {9 + nr}.5: {name}: "
+                   f"(swap_x+0x4/0x300) e={slot}\n"
+                   for nr, (name, slot) in enumerate(events))
+
+
+def test_guest(folder, trace, a, b, c):
+    lines = os.path.join(folder, "guest.trace")
+    out = os.path.join(folder, "joined.zdt")
+    text = guest_lines(
+        # 6 goes out before 5, and 8 is a zero page
+        ("wp", 6), ("wp", 5), ("zs", 5), ("zs", 6), ("wp", 8),
+        ("rf", 5), ("rf", 5), ("rf", 8), ("iv", 8), ("wp", 5), ("zs", 5),
+        ("iv", 6), ("iv", 5), ("iv", 9),
+        ("wp", 7), ("zs", 7), ("wp", 7), ("zs", 7)) + "# lost: 3\n  cut"
+    with open(lines, "w") as f:
+        f.write(text)
+    status, said = zdedup("import", "--events", lines, trace, "-o", out)
+    want = [("store", 6, b), ("store", 5, a), ("store", 8, EMPTY),
+            ("load", 5, a), ("store", 5, a), ("load", 5, a),
+            ("load", 8, EMPTY), ("store", 5, c), ("invalidate", 6, None),
+            ("invalidate", 5, None), ("store", 7, a)]
+    problem = said if status else difference(events_of(out, folder), want)
+    for word in ("1 re-stores ", "2 frees ", "1 stores of zero pages",
+                 "1 stores had no write, 0 writes no store", "lost 3 lines"):
+        problem = problem or ("" if word in said else f"no '{word}': {said}")
+    result("the guest's events with the disk's bytes", problem)
+
+    for name, bad in (
+            ("another line", text.replace("wp: (swap_x", "wp (swap_x", 1)),
+            ("a second swap device", text + "\n" + guest_lines(
+                ("wp", 5 | 1 << 58))),
+            ("slot 0", text + "\n" + guest_lines(("wp", 0))),
+            ("an unknown event", text + "\n" + guest_lines(("qq", 5))),
+            ("nothing", "# tracer: nop\n")):
+        with open(lines, "w") as f:
+            f.write(bad)
+        status, said = zdedup("import", "--events", lines, trace, "-o", out)
+        result(f"guest's events with {name} are refused",
+               "" if status == 3 and said.count("\n") == 1 and
+               said.startswith("zdedup: ") else f"{status}: {said}")
+    status, said = zdedup("import", "--vantage", "slots",
+                          os.path.join(folder, "joined.zdt"), "-o", out)
+    result("a trace that no disk saw is not converted",
+           "" if status == 3 and "swap disk" in said else f"{status}: {said}")
+
+
+def test_record_vm(folder):
+    status, said = zdedup("record", "vm", "--print", "--size", "64M", "-o",
+                          "my swap.zdt", "--", "-m", "512", "-append", "a b")
+    words = ("size=67108864", "'trace=my swap.zdt'", "qemu-system-",
+             "serial=zdedup-swap", "mkswap", "zswap/parameters/enabled")
+    result("record vm --print says what to run, and what to type",
+           said if status else
+           " ".join(w for w in words if w not in said))
+    there = os.path.join(folder, "there.zdt")
+    with open(there, "w"):
+        pass
+    status, said = zdedup("record", "vm", "-o", there, "--", "/bin/true")
+    result("record vm replaces no file",
+           "" if status == 3 and "there already" in said else said)
+    # a QEMU that ends at once: everything is in place and goes away again
+    trace = os.path.join(folder, "empty.zdt")
+    status, said = zdedup("record", "vm", "-o", trace, "--", "/bin/sh", "-c",
+                          "exit 7")
+    info, line = zdedup("info", trace)
+    result("record vm gives QEMU's status and a whole trace",
+           "" if status == 7 and not info else f"{status}: {said}{line}")
+
+
 def random_requests(server, model, rng):
     """Until the server is gone."""
     n = server.nbd
@@ -243,8 +352,9 @@ def random_requests(server, model, rng):
                 n.pwrite(data, first * PAGE,
                          nbd.CMD_FLAG_FUA if flushed else 0)
             elif what < 0.9:
-                if n.pread(count * PAGE, first * PAGE) != \
-                        model.read(first, count):
+                # first: a read that gets no answer may have been recorded
+                want = model.read(first, count)
+                if n.pread(count * PAGE, first * PAGE) != want:
                     return "other bytes were read"
             elif what < 0.97:
                 model.discard(first, count)
@@ -347,7 +457,8 @@ def main():
     os.environ["TMPDIR"] = tempfile.gettempdir()
     with tempfile.TemporaryDirectory(prefix="zdedup-record-") as work:
         for nr, test in enumerate((
-                test_requests, test_trace_full, test_disk_full,
+                test_requests, test_vantage, test_record_vm,
+                test_trace_full, test_disk_full,
                 lambda place: test_kills(
                     place, int(os.environ.get("ZDEDUP_KILLS", "5"))))):
             place = os.path.join(work, str(nr))
