@@ -136,8 +136,7 @@ int record_vm(int argc, char **argv)
 		.examples = "Runs QEMU with one virtio disk more, for the guest to swap on, and records that.\n"
 			    "docs/RECORD.md tells all of it.\n\nexamples:\n"
 			    "  zdedup record vm -o my.zdt -- -m 512 -nographic -drive file=debian.qcow2,if=virtio\n"
-			    "  zdedup import --vantage slots my.zdt -o my-slots.zdt\n"
-			    "  zdedup replay my-slots.zdt --dedup always\n",
+			    "  zdedup replay my.zdt --dedup always\n",
 	};
 
 	/* what follows "--" is QEMU's */

@@ -21,6 +21,7 @@
 #include "facts.h"
 #include "memcgs.h"
 #include "progress.h"
+#include "vantage.h"
 
 #define PAGE ZDEDUP_PAGE_SIZE
 #define WHY_MAX 1024u
@@ -52,6 +53,7 @@ struct engine {
 	struct trace_event next;
 	bool has_next;
 	struct trace_event *folio;
+	struct vantage disk;	/* its slots are NULL: no swap disk recorded the trace */
 	uint8_t *bytes;
 	uint64_t due;
 	uint8_t page[ZDEDUP_PAGE_SIZE];
@@ -143,6 +145,7 @@ void engine_destroy(struct engine *engine)
 	memcgs_free(engine->memcgs);
 	census_destroy(&engine->census);
 	facts_free(engine->facts);
+	vantage_end(&engine->disk);
 	g_free(engine->folio);
 	g_free(engine->bytes);
 	g_free(engine);
@@ -374,6 +377,12 @@ static int next_event(struct engine *engine, struct trace_event *ev)
 	got = trace_next(engine->trace, ev, why, sizeof(why));
 	if (got < 0)
 		cmd_error("%s", why);
+	if (got > 0 && engine->disk.slots &&
+	    vantage_step(&engine->disk, ev) == VANTAGE_STORE_FIRST) {
+		engine->next = *ev;
+		engine->has_next = true;
+		ev->op = TRACE_STORE;
+	}
 	return got;
 }
 
@@ -501,6 +510,23 @@ static int do_events(struct engine *engine, const struct trace_event *ev)
 	return status;
 }
 
+/*
+ * A disk keeps what was read, as zswap did before 6.7: nothing is hidden from it
+ * then. Disks see no folios, so no store is put into one.
+ */
+static int prepare_disk(struct engine *engine)
+{
+	const struct trace_summary *summary = trace_summary(engine->trace);
+
+	if (strcmp(summary->vantage, "device") || summary->has_folio ||
+	    engine->census.loads_kept)
+		return CMD_OK;
+	if (vantage_begin(&engine->disk, summary))
+		return CMD_OK;
+	cmd_error("%s: out of memory", trace_path(engine->trace));
+	return CMD_INPUT;
+}
+
 static int prepare(struct engine *engine)
 {
 	const struct trace_summary *summary = trace_summary(engine->trace);
@@ -531,7 +557,7 @@ static int prepare(struct engine *engine)
 			  strerror(-err));
 		return CMD_INPUT;
 	}
-	return CMD_OK;
+	return prepare_disk(engine);
 }
 
 /* The last checkpoint is the state after the last event. */
@@ -591,6 +617,7 @@ int engine_run(struct engine *engine, struct trace *trace,
 		timing_finish(&result->timing);
 	get_stats(engine);
 	result->counts = engine->census.n;
+	result->put_in = engine->disk.re_stores;
 	last_checkpoint(engine);
 	progress_wipe();
 	return CMD_OK;

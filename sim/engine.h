@@ -51,6 +51,7 @@ struct replay_checkpoint {
 /**
  * struct replay_result - all that a report says
  * @has_baseline: the run without dedup was carried along (dedup is not "none")
+ * @put_in:       stores that a swap disk could not see, and were put in
  * @limited:      a limit makes the two runs diverge: no savings can be told
  */
 struct replay_result {
@@ -59,6 +60,7 @@ struct replay_result {
 	char *codec_version;
 	char *codec_note;		/* how its bytes differ from the kernel's; NULL: not at all */
 	struct census_counts counts;
+	uint64_t put_in;
 	struct zdedup_stats stats;
 	struct zdedup_stats baseline;
 	bool has_baseline, limited;

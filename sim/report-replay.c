@@ -292,11 +292,12 @@ struct value *report_replay(const struct replay_options *options,
 			    const struct replay_result *result)
 {
 	struct value *report = value_object();
+	struct value *trace = report_trace(result->path, result->format,
+					   result->vantage, &result->counts);
 
 	value_string(report, "schema", "zdedup.replay/1");
-	value_add(report, "trace", report_trace(result->path, result->format,
-						result->vantage,
-						&result->counts));
+	value_unsigned(trace, "restores_put_in", result->put_in);
+	value_add(report, "trace", trace);
 	value_add(report, "config", config_object(options, result));
 	value_add(report, "counters", counters_object(result->kernel,
 						    &result->stats));

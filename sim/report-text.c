@@ -103,6 +103,9 @@ static void came_in(FILE *file, const struct replay_result *r)
 		r->format, n->events, n->stores, n->loads, n->invalidates);
 	if (seen)
 		fprintf(file, "%s\n", seen);
+	if (r->put_in)
+		fprintf(file, "%" PRIu64 " stores were put in: pages read again that were not written again, for the disk had them.\n",
+			r->put_in);
 	fprintf(file, "\n");
 	fprintf(file, "What came in %27s %9s\n", "stores", "");
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)

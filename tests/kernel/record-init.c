@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define PAGE 4096
+#define SECONDS_MAX 240 /* of the workload: what was recorded by then is enough */
 
 static void __attribute__((noreturn)) power_off(void)
 {
@@ -152,10 +153,28 @@ static void set_up(void)
 	put("/proc/sys/vm/swappiness", "150");
 }
 
+/* Its exit status, or "cut" */
+static void wait_for(pid_t workload)
+{
+	int status;
+	pid_t pid;
+
+	for (int i = 0; i < SECONDS_MAX * 10; i++) {
+		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+			if (pid == workload) {
+				printf("RECORD workload %d\n",
+				       WEXITSTATUS(status));
+				return;
+			}
+		usleep(100000);
+	}
+	printf("RECORD workload cut\n");
+}
+
 int main(void)
 {
-	pid_t recorder, workload, pid;
-	int status = 0;
+	pid_t recorder;
+	int status;
 
 	set_up();
 	setenv("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", 1);
@@ -167,12 +186,9 @@ int main(void)
 	if (swapon("/dev/vda", 0))
 		fail("swapon");
 	printf("RECORD swap is on\n");
-	workload = start("/out/workload", NULL);
-	while ((pid = wait(&status)) > 0 && pid != workload)
-		;
-	printf("RECORD workload %d\n", WEXITSTATUS(status));
+	wait_for(start("/out/workload", NULL));
 	kill(recorder, SIGTERM);
-	while ((pid = waitpid(recorder, &status, 0)) < 0 && errno == EINTR)
+	while (waitpid(recorder, &status, 0) < 0 && errno == EINTR)
 		;
 	print_counters();
 	printf("RECORD done\n");
