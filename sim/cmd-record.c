@@ -157,24 +157,13 @@ int record_vm(int argc, char **argv)
 	return start(output, size, print, nr < argc ? argv + nr + 1 : argv + argc);
 }
 
-static int print_help(void)
-{
-	printf("usage: zdedup record vm [options] -- [QEMU] ARGUMENTS...\n");
-	if (record_process)
-		printf("       zdedup record [options] --pid N|--cgroup PATH|-- COMMAND...\n");
-	printf("\n'zdedup record vm --help' tells the options%s.\n",
-	       record_process ? "; 'zdedup record --pid --help' those of the others" :
-	       "");
-	return CMD_OK;
-}
-
 int cmd_record(int argc, char **argv)
 {
 	if (argc > 1 && !strcmp(argv[1], "vm"))
 		return record_vm(argc - 1, argv + 1);
 	if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")))
-		return print_help();
-	if (argc < 2 || !record_process)
+		printf("usage: zdedup record vm [--help] ...: the swapping of a virtual machine; or\n");
+	if (argc < 2)
 		return cmd_usage("record", "what is to be recorded?");
 	return record_process(argc, argv);
 }

@@ -24,7 +24,7 @@ static const struct cmd_struct commands[] = {
 	{ "import", cmd_import, "make a .zdt of any trace, or of what is left of one" },
 	{ "export", cmd_export, "write a trace in another format" },
 	{ "gen", cmd_gen, "make a trace from numbers, or a large one from a small one" },
-	{ "record", cmd_record, "make a trace of a virtual machine's swapping" },
+	{ "record", cmd_record, "make a trace of a virtual machine's swapping, or of running processes" },
 	{ "list", cmd_list, "kernels, compressors, allocators, hashes, policies, formats" },
 };
 

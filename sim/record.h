@@ -8,6 +8,6 @@
 /* zdedup record vm: a guest with a recording swap disk. argv[0] is "vm". */
 int record_vm(int argc, char **argv);
 /* zdedup record --pid, --cgroup or -- COMMAND: memory of processes */
-int record_process(int argc, char **argv) __attribute__((weak));
+int record_process(int argc, char **argv);
 
 #endif /* SIM_RECORD_H */

@@ -46,6 +46,8 @@ const char *report_vantage(const char *vantage)
 		return "Seen from the swap disk: loads are known as far as the disk was read, frees as far as slots were discarded or written again.";
 	if (!strcmp(vantage, "image"))
 		return "Seen at one moment: each page is taken as one store; loads, frees and which pages were in use are not known.";
+	if (!strcmp(vantage, "process"))
+		return "Seen in snapshots of running processes: stores and frees stand for what changed between two of them; what was really swapped is not known.";
 	return NULL;
 }
 

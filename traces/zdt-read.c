@@ -411,7 +411,7 @@ static int read_facts(struct trace *trace, const struct zdt_block *b,
 /* Of the vantages that trace.h names; another one is kept in the info only. */
 static void take_vantage(struct trace_summary *sum)
 {
-	static const char *const known[] = { "slots", "device", "image" };
+	static const char *const known[] = { "slots", "device", "image", "process" };
 	const char *s = strstr(sum->info, "vantage=");
 	size_t i, len;
 
