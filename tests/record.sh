@@ -154,9 +154,14 @@ rm -rf back
 awk -F, 'NR > 1 { print $5 }' back/ops.csv >stored
 zero=$(od -An -v -tx1 -w4096 back/pages.raw | awk '!/[1-9a-f]/ { print NR - 1 }')
 others=$(grep -c -x "${zero:-none}" stored)
-[ $((zeros - others)) -eq 3 ] || echo "# $zeros zero pages, $others without the three"
-[ $((zeros - others)) -eq 3 ]
-result "three zero pages that were written, none of those that were not" $?
+release=$(uname -r | awk -F'[.-]' '{ print $1 * 1000 + $2 }')
+if [ "$release" -ge 6007 ]; then
+	[ $((zeros - others)) -eq 3 ] || echo "# $zeros zero pages, $others without the three"
+	[ $((zeros - others)) -eq 3 ]
+	result "three zero pages that were written, none of those that were not" $?
+else
+	skip "before Linux 6.7 a zero page shared by fork cannot be told from the kernel's"
+fi
 kill "$bare"
 
 # Two processes that share by fork
@@ -330,7 +335,7 @@ exits "a word too many" 2 record --pid "$parent" more
 exits "--help" 0 record --help
 
 # What is left when it ends badly: room for one snapshot and some events
-room=$(($(wc -c <one.zdt) / 512 + 6))
+room=$(($(wc -c <one.zdt) / 512 + 24))
 (
 	trap '' XFSZ
 	ulimit -f $room
