@@ -334,8 +334,10 @@ exits "--idle once" 2 record --pid "$parent" --idle
 exits "a word too many" 2 record --pid "$parent" more
 exits "--help" 0 record --help
 
-# What is left when it ends badly: room for one snapshot and some events
-room=$(($(wc -c <one.zdt) / 512 + 24))
+# What is left when it ends badly: room for one snapshot's different pages, which the
+# writer keeps in a temporary file, and for some more
+list one.zdt
+room=$(($(wc -c <back/pages.raw) / 512 + 128))
 (
 	trap '' XFSZ
 	ulimit -f $room
