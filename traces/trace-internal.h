@@ -123,6 +123,10 @@ extern const struct trace_reader trace_log_writes;
 extern const struct trace_reader trace_lime;
 extern const struct trace_reader trace_elf;
 extern const struct trace_reader trace_criu;
+extern const struct trace_reader trace_fiu;
+extern const struct trace_reader trace_xmu;
+extern const struct trace_reader trace_swapreplay;
+extern const struct trace_reader trace_libcachesim;
 
 /**
  * struct trace_extent - a run of memory in a file

@@ -22,6 +22,7 @@
 static const struct trace_reader *const readers[] = {
 	&trace_raw, &trace_ops, &trace_zdt, &trace_swap, &trace_log_writes,
 	&trace_lime, &trace_elf, &trace_criu,
+	&trace_fiu, &trace_xmu, &trace_swapreplay, &trace_libcachesim,
 };
 
 #define NR_READERS (sizeof(readers) / sizeof(readers[0]))
