@@ -17,6 +17,7 @@
 
 #include "../traces/trace.h"
 #include "cmd.h"
+#include "export.h"
 #include "options.h"
 #include "output.h"
 #include "progress.h"
@@ -164,9 +165,10 @@ static int finish(struct ops *ops, int status)
 	return status;
 }
 
-static int export_ops(struct trace *trace, const char *path)
+static int export_ops(struct trace *trace,
+		      const struct export_options *options)
 {
-	struct ops ops = { .path = path };
+	struct ops ops = { .path = options->output };
 	int status;
 
 	if (!trace_summary(trace)->has_pages) {
@@ -180,26 +182,111 @@ static int export_ops(struct trace *trace, const char *path)
 	return finish(&ops, status);
 }
 
+/* @fingerprint, @lengths: it takes --key-file, --digest and --keep-words; --lengths */
+static const struct export_format {
+	const char *name;
+	int (*fn)(struct trace *trace, const struct export_options *options);
+	bool fingerprint, lengths;
+} formats[] = {
+	{ "ops", export_ops, false, false },
+	{ "fingerprint", export_fingerprint, true, true },
+	{ "libcachesim-csv", export_libcachesim_csv, false, true },
+	{ "oracle-general", export_oracle_general, false, true },
+};
+
+static const struct export_format *find_format(const char *name)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(formats); i++)
+		if (!strcmp(formats[i].name, name))
+			return &formats[i];
+	return NULL;
+}
+
+static int unknown_format(const char *name)
+{
+	g_autoptr(GString) all = g_string_new(NULL);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(formats); i++)
+		g_string_append_printf(all, "%s%s", i ? ", " : "",
+				       formats[i].name);
+	return cmd_usage("export", "unknown --to '%s' (%s)", name, all->str);
+}
+
+/* Options that the format has no use for are a mistake. */
+static int check_options(const struct export_format *format,
+			 const struct export_options *o)
+{
+	const char *wrong = NULL;
+
+	if (o->lengths && !format->lengths)
+		wrong = "--lengths";
+	else if (o->key_file && !format->fingerprint)
+		wrong = "--key-file";
+	else if (o->digest && !format->fingerprint)
+		wrong = "--digest";
+	else if (o->keep_words && !format->fingerprint)
+		wrong = "--keep-words";
+	if (!wrong)
+		return CMD_OK;
+	return cmd_usage("export", "%s does not go with --to %s", wrong,
+			 format->name);
+}
+
+static int check_input_format(const char *name)
+{
+	const char *names[64] = { NULL };
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(names) - 1 &&
+	     trace_format_name(i); i++)
+		names[i] = trace_format_name(i);
+	if (name && !options_among(name, names))
+		return cmd_usage("export", "unknown --input-format '%s'", name);
+	return CMD_OK;
+}
+
+static int export_trace(const char *path, const char *input_format,
+			const struct export_format *format,
+			const struct export_options *o)
+{
+	struct trace *trace;
+	char why[WHY_MAX] = "";
+	int status;
+
+	if (trace_open(path, input_format, &trace, why, sizeof(why))) {
+		cmd_error("%s", why);
+		return CMD_INPUT;
+	}
+	status = format->fn(trace, o);
+	trace_close(trace);
+	return status;
+}
+
 int cmd_export(int argc, char **argv)
 {
-	static const char *const formats[] = { "ops", NULL };
-	const char *to = NULL, *input_format = NULL, *output = NULL, *path;
+	const char *to = NULL, *input_format = NULL, *path;
+	struct export_options o = { 0 };
 	const struct option_spec specs[] = {
-		{ "--to", "FORMAT", OPTION_STRING, &to, "ops; must be given", 0, 0 },
+		{ "--to", "FORMAT", OPTION_STRING, &to, "ops, fingerprint, libcachesim-csv or oracle-general; must be given", 0, 0 },
+		{ "--key-file", "FILE", OPTION_STRING, &o.key_file, "fingerprint: digests keyed by its bytes, 16 or more", 0, 0 },
+		{ "--digest", "HASH", OPTION_STRING, &o.digest, "fingerprint: instead, digests of this index, which keep no secret", 0, 0 },
+		{ "--keep-words", NULL, OPTION_TRUE, &o.keep_words, "fingerprint: with the words of same-filled pages, which are content", 0, 0 },
+		{ "--lengths", "NAME[@KERNEL],...", OPTION_STRING, &o.lengths, "by which compressors; fingerprint: the kernel's, else lz4", 0, 0 },
 		{ "--input-format", "NAME", OPTION_STRING, &input_format, "do not probe the trace's content", 0, 0 },
-		{ "-o", "OUT", OPTION_STRING, &output, "must be given", 0, 0 },
+		{ "-o", "OUT", OPTION_STRING, &o.output, "must be given", 0, 0 },
 		{ NULL, NULL, OPTION_STRING, NULL, NULL, 0, 0 },
 	};
 	const struct option_table table = {
 		.command = "export",
-		.usage = "export --to FORMAT TRACE -o OUT",
+		.usage = "export --to FORMAT TRACE -o OUT [options]",
 		.specs = specs,
 		.operand = "TRACE",
-		.examples = "examples:\n  zdedup export --to ops swap.zdt -o swap-trace\n",
+		.examples = "A fingerprint trace has no page's bytes; docs/SHARING.md says what it still tells.\n\n"
+			    "examples:\n  zdedup export --to ops swap.zdt -o swap-trace\n"
+			    "  head -c 32 /dev/urandom >key\n"
+			    "  zdedup export --to fingerprint --key-file key swap.zdt -o shared.zdt\n"
+			    "  zdedup export --to oracle-general --lengths zstd swap.zdt -o swap.oracleGeneral\n",
 	};
-	const char *names[64] = { NULL };
-	char why[WHY_MAX] = "";
-	struct trace *trace;
+	const struct export_format *format;
 	int status;
 
 	switch (options_parse(&table, argc, argv, &path)) {
@@ -210,22 +297,16 @@ int cmd_export(int argc, char **argv)
 	default:
 		break;
 	}
-	if (!to || !output)
+	if (!to || !o.output)
 		return cmd_usage("export", "no %s given",
 				 to ? "-o OUT" : "--to FORMAT");
-	if (!options_among(to, formats))
-		return cmd_usage("export", "unknown --to '%s' (ops)", to);
-	for (unsigned int i = 0; i < G_N_ELEMENTS(names) - 1 &&
-	     trace_format_name(i); i++)
-		names[i] = trace_format_name(i);
-	if (input_format && !options_among(input_format, names))
-		return cmd_usage("export", "unknown --input-format '%s'",
-				 input_format);
-	if (trace_open(path, input_format, &trace, why, sizeof(why))) {
-		cmd_error("%s", why);
-		return CMD_INPUT;
-	}
-	status = export_ops(trace, output);
-	trace_close(trace);
+	format = find_format(to);
+	if (!format)
+		return unknown_format(to);
+	status = check_options(format, &o);
+	if (!status)
+		status = check_input_format(input_format);
+	if (!status)
+		status = export_trace(path, input_format, format, &o);
 	return status;
 }

@@ -24,6 +24,10 @@ static const struct {
 	{ "zdt", "the native format: events, pages, facts; see traces/FORMAT.md" },
 	{ "raw", "4096-byte pages back to back; page i is one store to slot i+1" },
 	{ "ops", "a directory with ops.csv and pages.raw (each may be .zst)" },
+	{ "fiu", "text of the FIU I/O deduplication traces: MD5s, no bytes" },
+	{ "xmu", "text of the XMU mobile application traces: MD5s, no bytes" },
+	{ "swapreplay", "lines SLOT R|W LENGTH: compressed lengths, no contents" },
+	{ "libcachesim-csv", "csv with time, obj_id and obj_size: contents by number" },
 };
 
 static const char *format_summary(const char *name)
