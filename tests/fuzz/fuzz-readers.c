@@ -177,6 +177,47 @@ static void make_criu(void)
 	len = sizeof(good) - 1;
 }
 
+static void make_text(const char *text)
+{
+	len = strlen(text);
+	memcpy(in, text, len);
+}
+
+#define MD5 "56f11b711d91a065a2b6458eca924523"
+#define ZERO "620f0b67a91f7f74151bc5be745b7110"
+
+static void make_fiu(void)
+{
+	make_text("89968195792462 20782 gzip 283193184 8 R 6 0 " MD5 "\n"
+		  "89968195793999 20782 a b 283193184 8 W 6 0 " MD5 "\n"
+		  "89968195795000 1 sh 16 8 W 8 1 " ZERO "\r\n"
+		  "89968195796000 1 sh 24 8 W 6 0 " MD5);
+}
+
+static void make_xmu(void)
+{
+	make_text("0.000001\tW\t8\t16\t77\tan app\t" MD5 "-" ZERO "\n"
+		  "12.5\tR\t8\t8\t77\tan app\t" MD5 "\n"
+		  "13\tW\t16\t8\t77\tx\t" ZERO "\n");
+}
+
+static void make_swapreplay(void)
+{
+	make_text("9 W 1200\n9 R 1200\n1099511627775  W\t12\n1 W 4096\n");
+}
+
+static void make_csv(void)
+{
+	static const char *const texts[] = {
+		"time,obj_id,obj_size,op,slot,type\n0,1,122,store,1,0\n"
+		"1,1,122,load,1,0\n2.5,2,7,store,1,31\n3,2,7,invalidate,1,31\n",
+		"v,clock_time,size,object_id\n1,5,700,100\n1,5.5,3,4096\n1,6,700,100\n",
+		"5,700,100\n5.5,3,4096\n6,700,100\n",
+	};
+
+	make_text(texts[roll(3)]);
+}
+
 static const struct {
 	const struct trace_reader *reader;
 	void (*make)(void);
@@ -188,6 +229,10 @@ static const struct {
 	{ &trace_lime, make_lime, 64 },
 	{ &trace_elf, make_elf, 700 },
 	{ &trace_criu, make_criu, 64 },
+	{ &trace_fiu, make_fiu, 200 },
+	{ &trace_xmu, make_xmu, 200 },
+	{ &trace_swapreplay, make_swapreplay, 64 },
+	{ &trace_libcachesim, make_csv, 160 },
 };
 
 #define NR_READERS (sizeof(readers) / sizeof(readers[0]))
@@ -311,6 +356,42 @@ static void check_trace(struct trace *trace)
 		die("not the events of the summary");
 }
 
+/* Of contents without bytes: every event as the summary says, every page's facts. */
+static void check_facts(struct trace *trace)
+{
+	const struct trace_summary *sum = trace_summary(trace);
+	uint64_t ops[3] = { 0 }, named = 0, events = 0;
+	struct trace_event ev;
+	char why[512];
+	int got;
+
+	if (!sum->has_facts || trace->facts.size !=
+	    sum->nr_pages * sizeof(struct trace_facts))
+		die("not the facts of the summary");
+	while ((got = trace_next(trace, &ev, why, sizeof(why))) > 0) {
+		if (ev.seq != events++ || ev.op > TRACE_INVALIDATE ||
+		    ev.type >= TRACE_TYPES_MAX ||
+		    ev.slot >= sum->slots[ev.type])
+			die("an event beyond the summary");
+		ops[ev.op]++;
+		if (ev.page == TRACE_NO_PAGE) {
+			if (ev.op == TRACE_STORE)
+				die("a store of nothing");
+			continue;
+		}
+		if (ev.page > named || ev.page >= sum->nr_pages)
+			die("a page that is not numbered by first use");
+		named += ev.page == named;
+		if (trace_facts(trace, ev.page)->class > TRACE_CLASS_DATA ||
+		    trace_facts(trace, ev.page)->lengths[0] > PAGE)
+			die("facts of no page");
+	}
+	if (got || events != sum->events || named != sum->nr_pages ||
+	    ops[TRACE_STORE] != sum->stores || ops[TRACE_LOAD] != sum->loads ||
+	    ops[TRACE_INVALIDATE] != sum->invalidates)
+		die("not the events of the summary");
+}
+
 static int open_memory(const struct trace_reader *reader, uint8_t *file,
 		       struct trace **out, const struct trace_why *why)
 {
@@ -318,6 +399,9 @@ static int open_memory(const struct trace_reader *reader, uint8_t *file,
 
 	trace->path = strdup(path);
 	trace->reader = reader;
+	trace->summary.has_pages = true;
+	trace->event_spool.fd = -1;
+	trace->facts_spool.fd = -1;
 	trace->pages.data = file;
 	trace->pages.size = len;
 	for (size_t i = 0; i < NR_READERS; i++)
@@ -362,8 +446,10 @@ static bool execute(const struct trace_reader *reader, int fd)
 	}
 	if (ret)
 		judge_line(ret, line);
-	else
+	else if (trace_summary(trace)->has_pages)
 		check_trace(trace);
+	else
+		check_facts(trace);
 	if (file)
 		trace->pages.data = NULL;
 	trace_close(trace);
