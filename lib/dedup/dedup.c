@@ -73,13 +73,15 @@ static void zswap_stripe_split(struct zswap_stripe *stripe,
 	}
 }
 
-/* Doubles the table when it is full. Without memory the old one serves on. */
+/* Doubles the table. Without memory the old one serves on. */
 static void zswap_stripe_grow(struct zswap *zs, struct zswap_stripe *stripe,
 			      unsigned int bits)
 {
 	struct hlist_head *old, *bucket;
 	bool grown = false;
 
+	if (READ_ONCE(stripe->bits) != bits)
+		return;
 	bucket = kvcalloc(2UL << bits, sizeof(*bucket), GFP_KERNEL);
 	if (!bucket)
 		return;
@@ -97,6 +99,20 @@ static void zswap_stripe_grow(struct zswap *zs, struct zswap_stripe *stripe,
 	if (grown)
 		atomic_long_add(sizeof(*bucket) << bits,
 				&zs->dedup.index_bytes);
+}
+
+/*
+ * All stripes at once, by the contents of all: how large the index is must not
+ * depend on how a hash happens to spread them, or else its size would tell one
+ * hash from another, and a trace without bytes, which has digests of its own, could
+ * not tell what the index costs.
+ */
+static void zswap_index_grow(struct zswap *zs, unsigned int bits)
+{
+	unsigned int i;
+
+	for (i = 0; i < ZSWAP_STRIPES; i++)
+		zswap_stripe_grow(zs, &zs->dedup.stripe[i], bits);
 }
 
 static void zswap_stripe_insert(struct zswap_stripe *stripe, u64 key,
@@ -658,6 +674,7 @@ struct zswap_content *zswap_dedup_publish(struct zswap *zs,
 	bool full, keeps_twins, one_per_digest;
 	struct zswap_content *twin;
 	unsigned int bits;
+	long nr;
 
 	if (!lk->active ||
 	    !zswap_policy_admits(zs, lk, &keeps_twins, &one_per_digest)) {
@@ -688,13 +705,13 @@ struct zswap_content *zswap_dedup_publish(struct zswap *zs,
 		return content;
 	}
 	content->shareable = true;
-	atomic_long_inc(&zs->dedup.shareable);
+	nr = atomic_long_inc_return(&zs->dedup.shareable);
 	zswap_stripe_insert(stripe, key, content);
 	bits = stripe->bits;
-	full = stripe->nr > 1UL << bits;
+	full = nr > (long)ZSWAP_STRIPES << bits;
 	spin_unlock(&stripe->lock);
 	if (full)
-		zswap_stripe_grow(zs, stripe, bits);
+		zswap_index_grow(zs, bits);
 	return content;
 }
 

@@ -86,8 +86,9 @@ struct zswap_content {
 /**
  * struct zswap_stripe - a sixteenth of the index, with its own lock and size
  * @lock:       protects everything here, and sharers and node of its contents
- * @bits:       log2 of the number of buckets; doubles when @nr passes it. A table
- *              that cannot grow for want of memory stays as it is.
+ * @bits:       log2 of the number of buckets; all stripes double when the contents of
+ *              all pass their buckets. A table that cannot grow for want of memory
+ *              stays as it is.
  * @nr:         contents in it (I1)
  * @generation: insertions so far; tells an insertion whether a twin may have come
  */

@@ -11,6 +11,7 @@
 
 #include "model.h"
 
+#include <linux/hash.h>
 #include <linux/smp.h>
 
 #include "env/env.h"
@@ -1219,13 +1220,53 @@ static void index_34_growth_without_memory(void **unused)
 	model_end(zd);
 }
 
+/* Its size is told by the number of contents, even where all are in one stripe. */
+static void index_32_size_is_no_matter_of_digests(void **unused)
+{
+	struct zdedup_facts facts = { .length = 100 };
+	struct zdedup_config config;
+	struct zdedup_sizes sizes[2];
+	struct zdedup *zd[2];
+	uint64_t inverse = GOLDEN_RATIO_64;
+	unsigned int n, i;
+
+	(void)unused;
+	/* Newton's: digests that the index multiplies back to small keys */
+	for (i = 0; i < 6; i++)
+		inverse *= 2 - GOLDEN_RATIO_64 * inverse;
+	zdedup_config_init(&config);
+	config.dedup = "always";
+	config.lengths_only = true;
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(zdedup_create(&config, &zd[i], NULL), 0);
+		assert_int_equal(zdedup_swapon(zd[i], 0, MODEL_SLOTS), 0);
+	}
+	for (n = 0; n < MODEL_SLOTS; n++) {
+		struct zdedup_slot slot = { .offset = n };
+
+		facts.identity = n;
+		for (i = 0; i < 2; i++) {
+			facts.digest[0] = i ? n : inverse * ((uint64_t)n << 40);
+			assert_int_equal(zdedup_store_facts(zd[i], slot, 0,
+							    &facts, 1, NULL), 0);
+			zdedup_get_sizes(zd[i], &sizes[i]);
+		}
+		assert_int_equal(sizes[0].dedup_metadata_bytes,
+				 sizes[1].dedup_metadata_bytes);
+	}
+	assert_int_equal(zd[0]->zs.dedup.stripe[0].nr, MODEL_SLOTS);
+	zdedup_destroy(zd[0]);
+	zdedup_destroy(zd[1]);
+}
+
 /* Newest first, before a table has grown and right after it has. */
 static void index_32_growth_keeps_the_order(void **unused)
 {
 	unsigned int nr;
 
 	(void)unused;
-	for (nr = 15; nr <= 66; nr++) {
+	for (nr = (ZSWAP_STRIPES << ZSWAP_BUCKET_BITS_MIN) - 1;
+	     nr <= (ZSWAP_STRIPES << ZSWAP_BUCKET_BITS_MIN) + 3; nr++) {
 		struct zdedup *zd = model_new("always", "xxh64:bits=0", "none");
 		unsigned int i;
 
@@ -1492,6 +1533,7 @@ int main(void)
 		T(no_slow_work_under_a_spinlock),
 		T(index_32_grows_and_loses_nothing),
 		T(index_34_growth_without_memory),
+		T(index_32_size_is_no_matter_of_digests),
 		T(index_32_growth_keeps_the_order),
 		T(index_35_the_walk_is_bounded),
 		T(index_01_digests_are_cut),
