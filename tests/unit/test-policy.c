@@ -177,6 +177,21 @@ static void second_sight_forgets(void **unused)
 	model_end(zd);
 }
 
+/* A filter that is full stays until the next one is: 2048 digests at this size. */
+static void second_sight_remembers_across_a_turn(void **unused)
+{
+	struct zdedup *zd = model_new("second-sight:memory=4K", "xxh64", "none");
+	uint64_t i;
+
+	(void)unused;
+	put(zd, 0, text(1));
+	for (i = 0; i < 3000; i++)
+		zdedup_store(zd, at(0, 100 + i % 100), 0, noise(i), NULL);
+	put(zd, 1, text(1));
+	assert_true(put(zd, 2, text(1)).shared);
+	model_end(zd);
+}
+
 /*---------------------------------------------------------------- adaptive */
 
 /* LTP ksm07's thought: where nothing merges, most of the looks are saved. */
@@ -285,6 +300,7 @@ int main(void)
 		cmocka_unit_test(second_sight_shares_from_the_third_on),
 		cmocka_unit_test(second_sight_indexes_no_page_seen_once),
 		cmocka_unit_test(second_sight_forgets),
+		cmocka_unit_test(second_sight_remembers_across_a_turn),
 		cmocka_unit_test(adaptive_stops_where_nothing_is_equal),
 		cmocka_unit_test(adaptive_resumes),
 		cmocka_unit_test(adaptive_goes_on_while_it_pays),

@@ -1809,6 +1809,39 @@ static void z3fold_spares_readers(void **state)
 	evictions_end(&e);
 }
 
+/* Holes on both sides of a middle object that is being read: two, not their sum. */
+static void z3fold_two_holes(void **state)
+{
+	struct zpool zp = z3fold_create();
+	unsigned long first, last, middle, other;
+	unsigned char copy[MAX_SIZE];
+	const void *mem;
+
+	(void)state;
+	first = must_malloc(&zp, 1024);		/* 16 */
+	last = must_malloc(&zp, 1024);		/* 16 */
+	middle = must_malloc(&zp, 640);		/* 10, at 18 */
+	mem = zpool_obj_read_begin(&zp, middle, 10, copy);
+	zpool_free(&zp, first);
+	zpool_free(&zp, last);
+	pool_work(&zp);
+	/* 16 before it and 36 behind */
+	other = must_malloc(&zp, 37 * 64);
+	assert_int_equal(zpool_total_pages(&zp), 2);
+	last = must_malloc(&zp, 36 * 64);
+	first = must_malloc(&zp, 1024);
+	assert_int_equal(zpool_total_pages(&zp), 2);
+	assert_int_equal(pool_check(&zp), 0);
+	assert_ptr_equal(address(&zp, middle), mem);
+	zpool_obj_read_end(&zp, middle, mem);
+	expect_last(&zp, first, last, 128, 36);
+	zpool_free(&zp, first);
+	zpool_free(&zp, last);
+	zpool_free(&zp, middle);
+	zpool_free(&zp, other);
+	pool_destroy(&zp);
+}
+
 /* Until the work is done, the list is that of before and takes nothing in. */
 static void z3fold_defers(void **state)
 {
@@ -1927,6 +1960,7 @@ static const struct CMUnitTest member_tests[] = {
 	cmocka_unit_test(z3fold_small_gap),
 	cmocka_unit_test(z3fold_moves_single),
 	cmocka_unit_test(z3fold_spares_readers),
+	cmocka_unit_test(z3fold_two_holes),
 	cmocka_unit_test(z3fold_defers),
 	cmocka_unit_test(z3fold_evicts_three),
 	cmocka_unit_test(z3fold_check_sees_swapped_handles),
