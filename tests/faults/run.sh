@@ -6,23 +6,30 @@
 #
 # usage: run.sh SOURCE_ROOT BUILD_DIR
 #
-# Works in BUILD_DIR/faults, on copies. Prints TAP. CC and FAULTS_JOBS (2) may be
-# set. Exits with 1 when a fault was not caught, is stale, or does not build.
+# Works in BUILD_DIR/faults, on copies; the libraries that test-zcomp loads are
+# taken from BUILD_DIR. Prints TAP. CC, FAULTS_JOBS (2) and FAULTS_ONLY (a shell
+# pattern of fault names) may be set. Exits with 1 when a fault was not caught, is
+# stale, or does not build.
 #
 # faults.txt: a block for each fault,
 #	fault NAME
 #	case  the edge case or invariant that it breaks
 #	file  the file below lib/
-#	test  the tests, one of which must fail: test-NAME.c
+#	test  the programs, one of which must fail: NAME for test-NAME.c, or
+#	      NAME:TEST with the one test that is known to catch it, where "*"
+#	      stands for anything and "?" for any character, such as a space
 #	and a hunk as in a unified diff (" ", "-", "+"), without line numbers.
 #	The old lines must stand in the file exactly once.
+#
+# A named test runs alone and first, which is what makes the whole quick. When it
+# does not fail (it may have got another name), the whole programs are asked.
 set -u
 export LC_ALL=C
 
 CC=${CC:-cc}
-CFLAGS='-std=gnu11 -O1 -w'
+CFLAGS='-std=gnu11 -w'
 LIBS='-lcmocka -llz4 -llzo2 -lzstd -lz -lxxhash -lpthread'
-SECONDS_EACH=20
+CLEAN_SECONDS=300
 
 die()
 {
@@ -30,44 +37,63 @@ die()
 	exit 1
 }
 
-compile()	# SOURCE OBJECT
+compile()	# OPTIMIZATION SOURCE OBJECT
 {
-	$CC $CFLAGS -I "$work/lib" -I "$work/lib/compat/include" \
-		-I "$work/unit" -c "$1" -o "$2"
+	$CC $CFLAGS "$1" -I "$work/lib" -I "$work/lib/compat/include" \
+		-I "$work/unit" -c "$2" -o "$3"
 }
 
-# The object of a file below lib/, which may be in a directory of any depth.
-object()	# FILE
+link_test()	# NAME OBJECT... PROGRAM
 {
-	echo "$work/obj/${1//\//_}.o"
+	local nr=$(($# - 1))
+
+	$CC "$work/unit/test-$1.o" "$work/filter.o" "${@:2:nr - 1}" \
+		"$work/lib.a" $LIBS -o "${@: -1}"
 }
 
-# exit status of the program; 124 and more: it hung or crashed
-run_test()	# PROGRAM
+# Exit status of the program; 124 and more: it hung or crashed. A fault that spins
+# meets the limit of CPU time, which is the same on a busy machine; the one that
+# sleeps meets the other.
+run_test()	# PROGRAM TEST CPU_SECONDS SECONDS
 {
 	(
 		ulimit -c 0
-		export ZDEDUP_TEST_OPS=36000 CMOCKA_TEST_ABORT=1
-		timeout -k 1 $SECONDS_EACH "$1" >"$1.out" 2>&1
+		ulimit -t "$3"
+		export FAULTS_TEST=$2 CMOCKA_TEST_ABORT=1 ZDEDUP_TEST_OPS=36000
+		timeout -k 1 "$4" "$1" >"$1.out" 2>&1
 	) 2>/dev/null
 }
 
-split_list()
+# The test that was running last
+last_test()	# PROGRAM
+{
+	sed -n 's/^\[ RUN  *\] *//p' "$1.out" | tail -n 1
+}
+
+split_list()	# FAULTS_TXT
 {
 	awk -v dir="$work/list" '
 	/^#/ || /^$/ { next }
 	/^fault / {
 		base = sprintf("%s/%03d", dir, ++nr)
-		system("mkdir -p " base)
-		print $2 > (base "/name")
+		made = made " " base
+		out[base "/name"] = $2
 		next
 	}
 	/^case / { next }
-	/^file / { print $2 > (base "/file"); next }
-	/^test / { sub(/^test +/, ""); print > (base "/tests"); next }
-	/^[-+ ]/ { print > (base "/hunk"); next }
+	/^file / { out[base "/file"] = $2; next }
+	/^test / { sub(/^test +/, ""); out[base "/tests"] = $0; next }
+	/^[-+ ]/ { out[base "/hunk"] = out[base "/hunk"] $0 "\n"; next }
 	{ print "faults.txt: line " NR ": " $0 > "/dev/stderr"; bad = 1 }
-	END { exit bad || !nr }' "$1"
+	END {
+		if (bad || !nr || system("mkdir -p" made))
+			exit 1
+		for (file in out) {
+			printf "%s%s", out[file],
+				file ~ /hunk$/ ? "" : "\n" > file
+			close(file)
+		}
+	}' "$1"
 }
 
 # Prints FILE with the hunk applied; 3 when the old lines are not there just once.
@@ -105,10 +131,30 @@ apply()		# HUNK FILE
 	}' "$2"
 }
 
+# Does the faulty program fail, as a whole or in TEST? Says by what.
+caught_by()	# DIRECTORY NAME TEST
+{
+	local program=$1/test-$2 cpu wall status
+
+	if [ ! -e "$program" ]; then
+		# the archive's own object of that file is not pulled in any more
+		link_test "$2" "$1/fault.o" "$program" || return 1
+	fi
+	read -r cpu wall <"$work/unit/test-$2.limits" || return 1
+	run_test "$program" "$3" "$cpu" "$wall"
+	status=$?
+	[ $status != 0 ] || return 1
+	echo "test-$2:$(last_test "$program")"
+	case $status in
+	124 | 137 | 152) echo "(it hung)" ;;
+	esac
+}
+
 # One fault; the rest of its TAP line goes to its file "result".
 try_fault()	# DIRECTORY
 {
-	local dir=$1 name file tests t
+	local dir=$1 name file tests t test by
+
 	read -r name <"$dir/name"
 	read -r file <"$dir/file"
 	read -r tests <"$dir/tests"
@@ -118,63 +164,95 @@ try_fault()	# DIRECTORY
 		echo "not ok $name is stale: its lines are not in $file just once"
 		return
 	fi
-	if ! compile "$dir/src/$file" "$dir/fault.o" >"$dir/cc.out" 2>&1; then
+	if ! compile -O0 "$dir/src/$file" "$dir/fault.o" >"$dir/cc.out" 2>&1; then
 		echo "not ok $name does not build: $(head -n 1 "$dir/cc.out")"
 		return
 	fi
-	for t in $tests; do
-		# the archive's own object of that file is not pulled in any more
-		$CC "$work/unit/test-$t.o" "$dir/fault.o" "$work/lib.a" $LIBS \
-			-o "$dir/test-$t" || break
-		if ! run_test "$dir/test-$t"; then
+	for t in $(tr ' ' '\n' <<<"$tests" | grep :) \
+		 $(tr ' ' '\n' <<<"$tests" | sed 's/:.*//'); do
+		test=
+		[[ $t != *:* ]] || test=${t#*:}
+		if by=$(caught_by "$dir" "${t%%:*}" "$test"); then
 			rm -f "$dir"/test-* "$dir"/*.o
-			echo "ok $name caught by test-$t"
+			echo "ok $name caught by" $by
 			return
 		fi
 	done
 	echo "not ok $name got past: $tests"
 }
 
-if [ "${1-}" = --one ]; then
+# A test program as it is must pass. What a faulty one may take follows from what
+# this one took, here and now.
+prepare_test()	# NAME
+{
+	local program=$work/unit/test-$1 took
+
+	compile -O1 "$program.c" "$program.o" && link_test "$1" "$program" ||
+		{ echo "test-$1.c does not build" >"$program.failed"; return; }
+	TIMEFORMAT='%R %U %S'
+	took=$({ time run_test "$program" '' $CLEAN_SECONDS $CLEAN_SECONDS ||
+		echo "test-$1 fails without a fault, in $(last_test "$program")" \
+			>"$program.failed"; } 2>&1)
+	awk '{ printf "%d %d\n", 3 + 2 * ($2 + $3), 10 + 10 * $1 }' \
+		<<<"$took" >"$program.limits"
+}
+
+case ${1-} in
+--object)
+	work=$2
+	compile -O1 "$work/lib/$3" "$work/obj/${3//\//_}.o"
+	exit
+	;;
+--test)
+	work=$2
+	prepare_test "$3"
+	exit 0
+	;;
+--fault)
 	work=$2
 	try_fault "$3" >"$3/result"
 	exit 0
-fi
+	;;
+esac
 
 [ $# = 2 ] || die "usage: run.sh SOURCE_ROOT BUILD_DIR"
 root=$(cd "$1" && pwd) || die "no directory $1"
 here=$(cd "$(dirname "$0")" && pwd)
-jobs=${FAULTS_JOBS:-2}
 mkdir -p "$2" || die "cannot make $2"
-work=$(cd "$2" && pwd)/faults
-export CC
+ZDEDUP_FAKES=$(cd "$2" && pwd)
+work=$ZDEDUP_FAKES/faults
+export CC ZDEDUP_FAKES
+[ -e "$ZDEDUP_FAKES/fake-zstd-good.so" ] || die "$2 is not built: ninja -C ..."
 rm -rf "$work"
-mkdir -p "$work/obj" "$work/list"
+mkdir -p "$work/obj" "$work/list" "$work/tmp"
+export TMPDIR=$work/tmp
 cp -R "$root/lib" "$work/lib" || die "no lib/ in $root"
 cp -R "$root/tests/unit" "$work/unit" || die "no tests/unit/ in $root"
 split_list "$here/faults.txt" || die "faults.txt is not right"
 
-# the library and the tests as they are, which must pass
-tests=$(cat "$work"/list/*/tests | tr ' ' '\n' | sort -u)
-sources=$(cd "$work/lib" && find . -name '*.c' | sed 's,^\./,,')
-for f in $sources; do
-	while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n; done
-	compile "$work/lib/$f" "$(object "$f")" &
-done
-wait
+in_parallel()	# VERB; the arguments, one a line, on stdin
+{
+	xargs -P "${FAULTS_JOBS:-2}" -n 1 bash "$here/run.sh" "$1" "$work"
+}
+
+# the library and the tests as they are
+(cd "$work/lib" && find . -name '*.c' | sed 's,^\./,,') | in_parallel --object
 ar rcs "$work/lib.a" "$work"/obj/*.o || die "cannot make an archive"
-for t in $tests; do
-	compile "$work/unit/test-$t.c" "$work/unit/test-$t.o" ||
-		die "test-$t.c does not build"
-	$CC "$work/unit/test-$t.o" "$work/lib.a" $LIBS \
-		-o "$work/unit/test-$t" || die "test-$t does not link"
-	run_test "$work/unit/test-$t" ||
-		die "test-$t fails without a fault: $(grep -m 1 FAILED \
-			"$work/unit/test-$t.out")"
+compile -O1 "$here/filter.c" "$work/filter.o" || die "filter.c does not build"
+cat "$work"/list/*/tests | tr ' ' '\n' | sed 's/:.*//' | sort -u |
+	in_parallel --test
+for failed in "$work"/unit/*.failed; do
+	[ ! -e "$failed" ] || die "$(cat "$failed")"
 done
 
-ls -d "$work"/list/* |
-	xargs -P "$jobs" -n 1 bash "$here/run.sh" --one "$work"
+for dir in "$work"/list/*; do
+	case $(cat "$dir/name") in
+	${FAULTS_ONLY:-*}) ;;
+	*) rm -r "$dir" ;;
+	esac
+done
+[ -n "$(ls "$work/list")" ] || die "no fault is called ${FAULTS_ONLY-}"
+ls -d "$work"/list/* | in_parallel --fault
 
 nr=0
 caught=0
