@@ -8,6 +8,8 @@ set -u
 
 zdedup=${1:?usage: record.sh ZDEDUP HELPER}
 helper=${2:?usage: record.sh ZDEDUP HELPER}
+case $zdedup in /*) ;; *) zdedup=$PWD/$zdedup ;; esac
+case $helper in /*) ;; *) helper=$PWD/$helper ;; esac
 work=$(mktemp -d) || exit 99
 started=
 clean_up()
