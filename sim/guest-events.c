@@ -8,11 +8,13 @@
  * page is not), rf (a page is read in), iv (a slot is freed). ENTRY is the kernel's
  * swp_entry_t: the type in the bits from 58 on, the slot below.
  */
+#define _GNU_SOURCE
 #include "guest-events.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../traces/trace.h"
@@ -112,32 +114,47 @@ static const char *take_line(struct reader *r, const char *line)
 	return NULL;
 }
 
+/* A line without its end was being written when the guest ended. */
+static const char *take_lines(struct reader *r, FILE *f, unsigned int *nr)
+{
+	const char *wrong = NULL;
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t len;
+
+	while (!wrong && (len = getline(&line, &room, f)) > 0 &&
+	       line[len - 1] == '\n') {
+		line[len - 1] = '\0';
+		(*nr)++;
+		wrong = take_line(r, line);
+	}
+	free(line);
+	return wrong;
+}
+
 int guest_events_read(const char *path, struct guest_events *events, char *why,
 		      size_t size)
 {
-	g_autoptr(GError) error = NULL;
-	g_autofree char *text = NULL;
 	struct reader r = { .events = events, .type = -1 };
-	const char *wrong = NULL;
+	const char *wrong;
 	unsigned int nr = 0;
+	FILE *f = fopen(path, "re");
 
 	*events = (struct guest_events) { 0 };
 	events->list = g_array_new(FALSE, FALSE, sizeof(struct guest_event));
-	if (!g_file_get_contents(path, &text, NULL, &error)) {
-		snprintf(why, size, "%s", error->message);
-		return -EIO;
+	if (!f) {
+		int error = errno;
+
+		snprintf(why, size, "%s: cannot open: %s", path,
+			 strerror(error));
+		return -error;
 	}
 	r.pending = g_hash_table_new(NULL, NULL);
-	for (char *line = text, *next; line && !wrong; line = next) {
-		next = strchr(line, '\n');
-		/* a line without its end was being written when the guest ended */
-		if (!next)
-			break;
-		*next++ = '\0';
-		nr++;
-		wrong = take_line(&r, line);
-	}
+	wrong = take_lines(&r, f, &nr);
+	if (ferror(f))
+		wrong = "cannot be read on";
 	g_hash_table_destroy(r.pending);
+	fclose(f);
 	if (!wrong && !events->list->len)
 		wrong = "no events in it";
 	if (!wrong)

@@ -103,6 +103,7 @@ static pid_t start(const char *program, const char *argument)
 
 	if (pid)
 		return pid;
+	setpgid(0, 0);
 	execl("/bin/sh", "sh", program, argument, NULL);
 	_exit(127);
 }
@@ -168,6 +169,8 @@ static void wait_for(pid_t workload)
 			}
 		usleep(100000);
 	}
+	/* not killed: what it has stays swapped, as it was recorded */
+	kill(-workload, SIGSTOP);
 	printf("RECORD workload cut\n");
 }
 
