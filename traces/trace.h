@@ -82,9 +82,11 @@ struct trace_summary {
 	bool has_type, has_memcg, has_folio;	/* columns beyond the five */
 	/*
 	 * What the recorder could see. "slots": stores, loads and frees of the swap
-	 * slots. "device": writes and discards of a swap disk, so no load, and a
-	 * freed slot only once it is overwritten or discarded. "image": one moment;
-	 * neither loads, frees nor an order, and which pages were in use is unknown.
+	 * slots. "device": writes, discards and (where it is a disk of ours, not a log
+	 * of writes) reads of a swap disk: a read leaves the page there, and a freed
+	 * slot shows only once it is overwritten or discarded. "process": the memory of
+	 * programs, at moments. "image": one moment; neither loads, frees nor an order,
+	 * and which pages were in use is unknown.
 	 */
 	const char *vantage;
 	bool has_order;
