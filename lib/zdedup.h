@@ -261,6 +261,10 @@ int zdedup_memcg_stat(struct zdedup *zd, uint32_t id,
 
 /*-------------------------------------------------------------- statistics */
 
+/* What one store costs at most, whatever digests others have prepared: contents compared, and walked over. */
+#define ZDEDUP_CANDIDATES_MAX 8u
+#define ZDEDUP_WALK_MAX 128u
+
 /**
  * struct zdedup_stats - counters and sizes now; kernel names where it has one
  *
@@ -285,6 +289,7 @@ struct zdedup_stats {
 	uint64_t lookups, candidates, compares, hits, false_positives;
 	uint64_t dup_races;		/* twins found at insertion and adopted */
 	uint64_t sharers_full;		/* hits refused: the content had its most sharers */
+	uint64_t walk_max;		/* most contents of a bucket that one lookup walked over, at most ZDEDUP_WALK_MAX */
 	uint64_t shadow_pool_size;	/* with config.shadow: pool_total_size, had every entry bytes of its own */
 	uint64_t live_zero;		/* slots that are a bit in the zero map now */
 	uint64_t live_device;		/* slots whose bytes are on the device now */
@@ -316,6 +321,12 @@ void zdedup_get_stats(struct zdedup *zd, struct zdedup_stats *stats);
  * at the structs. 0, or -EUCLEAN and one line in @why (may be NULL). Needs the model to itself.
  */
 int zdedup_check(struct zdedup *zd, char *why);
+
+/*
+ * Contents in the fullest bucket of the dedup index now, found by walking all of it.
+ * A lookup walks over ZDEDUP_WALK_MAX of them at most.
+ */
+uint64_t zdedup_longest_chain(struct zdedup *zd);
 
 /* "libzstd 1.5.4": the code behind the current compressor. */
 const char *zdedup_codec_version(struct zdedup *zd);

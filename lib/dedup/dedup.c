@@ -469,6 +469,23 @@ static int zswap_content_compare(struct zswap *zs, struct zswap_content *content
  * lookup and publication
  **********************************/
 
+/*
+ * Stripes have locks of their own, so two may be here at once; a new longest walk is
+ * rare enough for a loop.
+ */
+static void zswap_note_walk(struct zswap *zs, unsigned int walked)
+{
+	unsigned int most = READ_ONCE(zs->dedup.walk_max);
+
+	while (walked > most) {
+		unsigned int old = cmpxchg(&zs->dedup.walk_max, most, walked);
+
+		if (old == most)
+			break;
+		most = old;
+	}
+}
+
 /* Pins up to ZSWAP_CANDIDATES_MAX contents that may be equal. Under the stripe lock. */
 static unsigned int zswap_collect(struct zswap *zs, struct zswap_stripe *stripe,
 				  const struct zswap_lookup *lk, u64 key,
@@ -482,8 +499,9 @@ static unsigned int zswap_collect(struct zswap *zs, struct zswap_stripe *stripe,
 			     &stripe->bucket[zswap_bucket_index(key,
 								stripe->bits)],
 			     node) {
-		if (nr == lk->candidates_max || walked++ == ZSWAP_WALK_MAX)
+		if (nr == lk->candidates_max || walked == ZSWAP_WALK_MAX)
 			break;
+		walked++;
 		if (content->digest != lk->digest.lo ||
 		    (!lk->facts && content->digest_hi != lk->digest.hi) ||
 		    content->domain != lk->domain || content->pool != lk->pool)
@@ -499,6 +517,7 @@ static unsigned int zswap_collect(struct zswap *zs, struct zswap_stripe *stripe,
 		refcount_inc(&content->refs);
 		candidate[nr++] = content;
 	}
+	zswap_note_walk(zs, walked);
 	return nr;
 }
 
@@ -856,6 +875,27 @@ void zswap_dedup_exit(struct zswap *zs)
 /*********************************
  * check
  **********************************/
+
+unsigned long zswap_dedup_longest_chain(struct zswap *zs)
+{
+	unsigned long b, nr, longest = 0;
+	struct zswap_content *content;
+	unsigned int n;
+
+	for (n = 0; n < ZSWAP_STRIPES; n++) {
+		struct zswap_stripe *stripe = &zs->dedup.stripe[n];
+
+		spin_lock(&stripe->lock);
+		for (b = 0; b < 1UL << stripe->bits; b++) {
+			nr = 0;
+			hlist_for_each_entry(content, &stripe->bucket[b], node)
+				nr++;
+			longest = max(longest, nr);
+		}
+		spin_unlock(&stripe->lock);
+	}
+	return longest;
+}
 
 static int zswap_check_stripe(struct zswap *zs, unsigned int n,
 			      const char **why)

@@ -182,6 +182,7 @@ struct zswap_dedup {
 	atomic_long_t false_positives;	/* equal digest, other bytes */
 	atomic_long_t dup_races;	/* twins found at insertion and adopted */
 	atomic_long_t sharers_full;	/* candidates passed over at sharers_max */
+	unsigned int walk_max;		/* most contents that one lookup walked over */
 };
 
 /**
@@ -264,6 +265,8 @@ void zswap_dedup_digest(struct zswap *zs, const void *page,
 /* More than one sharer now; may be out of date at once. */
 bool zswap_content_shared(const struct zswap_content *content);
 
+/* Contents in the fullest bucket now: walks the index, a stripe at a time. */
+unsigned long zswap_dedup_longest_chain(struct zswap *zs);
 /* For zswap_check(): 0, or -EUCLEAN and *why. Contents' sharers were counted down to 0. */
 int zswap_dedup_check_index(struct zswap *zs, const char **why);
 

@@ -898,6 +898,7 @@ static void get_dedup_stats(struct zswap_dedup *d, struct zdedup_stats *stats)
 	stats->false_positives = atomic_long_read(&d->false_positives);
 	stats->dup_races = atomic_long_read(&d->dup_races);
 	stats->sharers_full = atomic_long_read(&d->sharers_full);
+	stats->walk_max = READ_ONCE(d->walk_max);
 }
 
 void zdedup_get_stats(struct zdedup *zd, struct zdedup_stats *stats)
@@ -956,6 +957,13 @@ int zdedup_check(struct zdedup *zd, char *why)
 	if (err && why)
 		snprintf(why, ZDEDUP_WHY_MAX, "%s", broken);
 	return err;
+}
+
+uint64_t zdedup_longest_chain(struct zdedup *zd)
+{
+	BUILD_BUG_ON(ZDEDUP_CANDIDATES_MAX != ZSWAP_CANDIDATES_MAX);
+	BUILD_BUG_ON(ZDEDUP_WALK_MAX != ZSWAP_WALK_MAX);
+	return zswap_dedup_longest_chain(&zd->zs);
 }
 
 const char *zdedup_codec_version(struct zdedup *zd)

@@ -1294,8 +1294,15 @@ static void index_35_the_walk_is_bounded(void **unused)
 		for (i = 0; i < others; i++)
 			put(zd, 1 + i, text(2 + i));
 		assert_int_equal(zdedup_set_compressor(zd, "lz4", NULL), 0);
+		assert_int_equal(model_stats(zd).walk_max,
+				 ZSWAP_CANDIDATES_MAX);
+		assert_int_equal(zdedup_longest_chain(zd), 1 + others);
 		assert_int_equal(put(zd, 1000, text(1)).shared,
 				 others < ZSWAP_WALK_MAX);
+		assert_int_equal(model_stats(zd).walk_max, ZSWAP_WALK_MAX);
+		assert_int_equal(zdedup_longest_chain(zd),
+				 others < ZSWAP_WALK_MAX ? 1 + others :
+							   2 + others);
 		get(zd, 1000, text(1));
 		model_end(zd);
 	}
