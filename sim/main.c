@@ -25,6 +25,7 @@ static const struct cmd_struct commands[] = {
 	{ "export", cmd_export, "write a trace in another format" },
 	{ "gen", cmd_gen, "make a trace from numbers, or a large one from a small one" },
 	{ "record", cmd_record, "make a trace of a virtual machine's swapping, or of running processes" },
+	{ "hashlab", cmd_hashlab, "what each hash does to the index, on a trace or on chosen pages" },
 	{ "list", cmd_list, "kernels, compressors, allocators, hashes, policies, formats" },
 };
 

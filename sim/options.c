@@ -233,7 +233,7 @@ enum options_outcome options_parse(const struct option_table *table, int argc,
 				g_ptr_array_add(table->operands, argv[i]);
 		}
 	}
-	if (table->operand && !*operand) {
+	if (table->operand && !*operand && !table->operand_optional) {
 		cmd_usage(table->command, "no %s given", table->operand);
 		return OPTIONS_WRONG;
 	}

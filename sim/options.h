@@ -38,6 +38,7 @@ struct option_table {
 	const char *operand;	/* "TRACE": exactly one is needed; NULL: none is taken */
 	const char *examples;
 	GPtrArray *operands;	/* not NULL: one or more, all of them go here */
+	bool operand_optional;
 };
 
 enum options_outcome {
