@@ -172,7 +172,10 @@ static int read_pages(struct ops *ops, const char *dir, long most)
 
 /*----------------------------------------------------------------- report */
 
-/* What ratios are held to. A hit that is confirmed by compressing cannot be cheaper than that. */
+/*
+ * What ratios are held to. A hit that is confirmed by compressing cannot be cheaper
+ * than that, and has no bound.
+ */
 static const struct {
 	const char *name;
 	double most;

@@ -490,7 +490,9 @@ static void split_words(struct hashlab_options *o)
 
 	for (unsigned int i = 0; words && words[i]; i++)
 		g_ptr_array_add(o->words, g_strdup(words[i]));
-	for (unsigned int i = 0; !words && (name = zdedup_name(ZDEDUP_HASHES, i)); i++)
+	if (words)
+		return;
+	for (unsigned int i = 0; (name = zdedup_name(ZDEDUP_HASHES, i)); i++)
 		g_ptr_array_add(o->words, g_strdup(name));
 }
 

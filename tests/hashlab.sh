@@ -222,6 +222,10 @@ exits "an unknown input format" 2 t --input-format tape
 exits "two traces" 2 t t
 exits "no such trace" 3 nowhere
 exits "no such directory" 3 t -o no/where
+head -c 32 t/pages.raw >key
+"$zdedup" export --to fingerprint --key-file key t -o prints.zdt >out 2>err
+exits "a trace without pages" 3 prints.zdt
+said "says why" err 'holds no pages'
 [ -z "$(find . -name 'where*')" ]
 result "nothing is left" $?
 
