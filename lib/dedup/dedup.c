@@ -499,9 +499,8 @@ static unsigned int zswap_collect(struct zswap *zs, struct zswap_stripe *stripe,
 			     &stripe->bucket[zswap_bucket_index(key,
 								stripe->bits)],
 			     node) {
-		if (nr == lk->candidates_max || walked == ZSWAP_WALK_MAX)
+		if (nr == lk->candidates_max || walked++ == ZSWAP_WALK_MAX)
 			break;
-		walked++;
 		if (content->digest != lk->digest.lo ||
 		    (!lk->facts && content->digest_hi != lk->digest.hi) ||
 		    content->domain != lk->domain || content->pool != lk->pool)
@@ -517,7 +516,8 @@ static unsigned int zswap_collect(struct zswap *zs, struct zswap_stripe *stripe,
 		refcount_inc(&content->refs);
 		candidate[nr++] = content;
 	}
-	zswap_note_walk(zs, walked);
+	/* one that was cut short has counted the content that it stopped at */
+	zswap_note_walk(zs, min_t(unsigned int, walked, ZSWAP_WALK_MAX));
 	return nr;
 }
 
