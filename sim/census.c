@@ -4,28 +4,30 @@
  */
 #include "census.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 int census_init(struct census *census, const struct trace *trace,
-		const char **why)
+		struct pages *pages)
 {
+	uint64_t nr = trace_summary(trace)->nr_pages + 1;
+
 	memset(census, 0, sizeof(*census));
-	census->pages = pages_new(trace, why);
-	if (!census->pages)
-		return -1;
+	census->pages = pages;
+	census->residents = calloc(nr, sizeof(*census->residents));
+	census->stored = calloc(nr, sizeof(*census->stored));
 	census->slots = slots_new(trace_summary(trace));
-	if (!census->slots) {
-		*why = "out of memory";
-		census_destroy(census);
-		return -1;
-	}
-	return 0;
+	if (census->residents && census->stored && census->slots)
+		return 0;
+	census_destroy(census);
+	return -1;
 }
 
 void census_destroy(struct census *census)
 {
-	pages_free(census->pages);
 	slots_free(census->slots);
+	free(census->residents);
+	free(census->stored);
 	memset(census, 0, sizeof(*census));
 }
 
@@ -40,10 +42,8 @@ static void empty_slot(struct census *census, const struct trace_event *ev)
 
 	if (held == SLOT_EMPTY)
 		return;
-	if (held != SLOT_KEPT) {
-		--*pages_residents(census->pages, held - 1);
-		census->live--;
-	}
+	census->residents[held - 1]--;
+	census->live--;
 	slots_put(census->slots, ev->type, ev->slot, SLOT_EMPTY);
 }
 
@@ -51,8 +51,6 @@ static void count_store(struct census *census, const struct trace_event *ev)
 {
 	uint32_t content = pages_content(census->pages, ev->page);
 	enum page_class class = pages_class(census->pages, content);
-	uint32_t *residents = pages_residents(census->pages, content);
-	bool first = pages_first_store(census->pages, content);
 
 	/* the slot's own old content goes first: a page is no duplicate of itself */
 	empty_slot(census, ev);
@@ -60,13 +58,14 @@ static void count_store(struct census *census, const struct trace_event *ev)
 	census->n.same_filled_stores += class == PAGE_SAME_FILLED;
 	if (class == PAGE_ZERO)
 		census->n.zero_stores++;
-	else if (*residents)
+	else if (census->residents[content])
 		census->n.resident_duplicate_stores++;
-	else if (first)
+	else if (!census->stored[content])
 		census->n.unique_stores++;
 	else
 		census->n.restores++;
-	++*residents;
+	census->stored[content] = true;
+	census->residents[content]++;
 	census->live++;
 	slots_put(census->slots, ev->type, ev->slot, content + 1);
 }
@@ -80,8 +79,7 @@ void census_event(struct census *census, const struct trace_event *ev)
 		break;
 	case TRACE_LOAD:
 		census->n.loads++;
-		if (!census->loads_kept ||
-		    census_held(census, ev) == SLOT_KEPT)
+		if (!census->loads_kept)
 			empty_slot(census, ev);
 		break;
 	case TRACE_INVALIDATE:
@@ -90,10 +88,4 @@ void census_event(struct census *census, const struct trace_event *ev)
 		break;
 	}
 	census->n.unique_pages = pages_unique(census->pages);
-}
-
-void census_kept(struct census *census, const struct trace_event *ev)
-{
-	empty_slot(census, ev);
-	slots_put(census->slots, ev->type, ev->slot, SLOT_KEPT);
 }

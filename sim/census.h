@@ -5,6 +5,9 @@
  * Four things that are easily mixed up are kept apart: a zero page; a content
  * that another slot holds at that moment (what dedup can save); a content that
  * was stored before and is gone (what dedup cannot save); a new content.
+ *
+ * Which slots hold something depends on the kernel in one way only: whether a load
+ * empties its slot.
  */
 #ifndef SIM_CENSUS_H
 #define SIM_CENSUS_H
@@ -29,24 +32,32 @@ struct census_counts {
 	uint64_t unique_pages;		/* contents, zero and same-filled included */
 };
 
+/**
+ * struct census - the books of one trace
+ * @pages:      the trace's, shared by its censuses
+ * @residents:  slots that hold a content now
+ * @stored:     a content was stored before
+ * @live:       slots that hold something
+ * @loads_kept: a load leaves what the slot holds
+ */
 struct census {
 	struct pages *pages;
 	struct slots *slots;
+	uint32_t *residents;
+	bool *stored;
 	struct census_counts n;
-	uint64_t live;		/* slots that hold something */
-	bool loads_kept;	/* a load leaves what the slot holds */
+	uint64_t live;
+	bool loads_kept;
 };
 
-/* 0, or -1 and *why. */
+/* 0, or -1: out of memory. @pages must outlive it. */
 int census_init(struct census *census, const struct trace *trace,
-		const char **why);
+		struct pages *pages);
 void census_destroy(struct census *census);
 
-/* What the slot of @ev holds: SLOT_EMPTY, SLOT_KEPT or a content + 1. */
+/* What the slot of @ev holds: SLOT_EMPTY or a content + 1. */
 uint32_t census_held(const struct census *census, const struct trace_event *ev);
 /* Counts @ev and brings the books up to it. */
 void census_event(struct census *census, const struct trace_event *ev);
-/* The store just counted was refused and its page stayed in memory. */
-void census_kept(struct census *census, const struct trace_event *ev);
 
 #endif /* SIM_CENSUS_H */

@@ -77,7 +77,7 @@ static bool pointer_heavy(const unsigned char *bytes)
 static enum page_kind kind_of(const struct trace *trace,
 			      const struct census *census, uint32_t content)
 {
-	const unsigned char *bytes = trace_page(trace, content);
+	const unsigned char *bytes;
 
 	switch (pages_class(census->pages, content)) {
 	case PAGE_ZERO:
@@ -85,6 +85,9 @@ static enum page_kind kind_of(const struct trace *trace,
 	case PAGE_SAME_FILLED:
 		return KIND_SAME_FILLED;
 	default:
+		if (!trace_summary(trace)->has_pages)
+			return KIND_OTHER;
+		bytes = trace_page(trace, content);
 		if (text_like(bytes))
 			return KIND_TEXT;
 		return pointer_heavy(bytes) ? KIND_POINTERS : KIND_OTHER;
@@ -108,7 +111,7 @@ static void look_at_peak(struct trace *trace, struct census *census,
 
 		if (!pages_names_content(census->pages, page))
 			continue;
-		copies = *pages_residents(census->pages, (uint32_t)page);
+		copies = census->residents[page];
 		if (!copies)
 			continue;
 		kind = kind_of(trace, census, (uint32_t)page);
@@ -119,16 +122,15 @@ static void look_at_peak(struct trace *trace, struct census *census,
 }
 
 /* Runs the census to the end, or up to @stop events. */
-static int pass(struct trace *trace, struct census *census, struct info *info,
-		uint64_t stop)
+static int pass(struct trace *trace, struct pages *pages,
+		struct census *census, struct info *info, uint64_t stop)
 {
 	struct trace_event ev;
 	char why[WHY_MAX] = "";
-	const char *reason;
 	int got = 0;
 
-	if (census_init(census, trace, &reason)) {
-		cmd_error("%s: %s", trace_path(trace), reason);
+	if (census_init(census, trace, pages)) {
+		cmd_error("%s: out of memory", trace_path(trace));
 		return CMD_INPUT;
 	}
 	while (census->n.events < stop &&
@@ -157,14 +159,14 @@ static int pass(struct trace *trace, struct census *census, struct info *info,
 	return CMD_OK;
 }
 
-static int gather(struct trace *trace, struct info *info)
+static int passes(struct trace *trace, struct pages *pages, struct info *info)
 {
 	uint64_t events = trace_summary(trace)->events;
 	struct census census = { 0 };
 	int status;
 
 	progress_start("counting", events);
-	status = pass(trace, &census, info, UINT64_MAX);
+	status = pass(trace, pages, &census, info, UINT64_MAX);
 	info->counts = census.n;
 	census_destroy(&census);
 	if (status)
@@ -175,11 +177,26 @@ static int gather(struct trace *trace, struct info *info)
 		return CMD_INPUT;
 	}
 	progress_start("at the peak", info->peak);
-	status = pass(trace, &census, info, info->peak);
+	status = pass(trace, pages, &census, info, info->peak);
 	if (!status)
 		look_at_peak(trace, &census, info);
 	census_destroy(&census);
 	progress_wipe();
+	return status;
+}
+
+static int gather(struct trace *trace, struct info *info)
+{
+	const char *why;
+	struct pages *pages = pages_new(trace, &why);
+	int status;
+
+	if (!pages) {
+		cmd_error("%s: %s", trace_path(trace), why);
+		return CMD_INPUT;
+	}
+	status = passes(trace, pages, info);
+	pages_free(pages);
 	return status;
 }
 

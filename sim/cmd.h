@@ -15,6 +15,7 @@ enum cmd_status {
 
 /* argv[0] is the command's own name. They return an enum cmd_status. */
 int cmd_replay(int argc, char **argv);
+int cmd_sweep(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_import(int argc, char **argv);
 int cmd_export(int argc, char **argv);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * facts.c - what a compressor and a hash say of each content of a trace
+ * facts.c - what compressors and hashes say of each content of a trace
  *
- * 18 bytes a content, zeroed lazily by the system: what is never asked for costs
- * nothing.
+ * 2 bytes a content and compressor, 16 a content and hash, zeroed lazily by the
+ * system: what is never asked for costs nothing. Each column has a model of its
+ * own that stores nothing and is only asked for page facts: one that does
+ * not look up digests nothing, and the compressor "none" compresses nothing.
  */
 #include "facts.h"
 
@@ -12,47 +14,340 @@
 
 #include <glib.h>
 
-/* A power of two above any length, which is never 0. */
-#define KIND 8192u
+#include "cmd.h"
+#include "facts-file.h"
 
-struct facts {
-	uint16_t *known;	/* kind and length, packed; 0: not known yet */
+/**
+ * struct column - of lengths, or of digests
+ * @key:    what it is kept by
+ * @known:  of all contents, from the file
+ * @word, @kernel, @seed: what it is asked for by
+ * @zd:     computes; NULL: the trace carries it
+ * @length: 1..4097, 0: not known yet
+ * @nr:     of the trace's lengths, when it carries it
+ */
+struct column {
+	char *word, *kernel, *key;
+	bool known;
+	uint64_t seed;
+	struct zdedup *zd;
+	uint16_t *length;
 	uint64_t (*digest)[2];
+	unsigned int nr;
+	bool stand_in;
 };
 
-struct facts *facts_new(uint64_t nr_contents)
+/**
+ * struct facts - all columns
+ * @path, @file: where they are kept; NULL: they are not
+ */
+struct facts {
+	const struct trace *trace;
+	GPtrArray *columns;
+	char *path;
+	struct facts_file *file;
+};
+
+static void free_column(gpointer data)
+{
+	struct column *column = data;
+
+	zdedup_destroy(column->zd);
+	free(column->length);
+	free(column->digest);
+	g_free(column->key);
+	g_free(column->word);
+	g_free(column->kernel);
+	g_free(column);
+}
+
+struct facts *facts_new(const struct trace *trace)
 {
 	struct facts *facts = g_new0(struct facts, 1);
 
-	facts->known = calloc(nr_contents + 1, sizeof(*facts->known));
-	facts->digest = calloc(nr_contents + 1, sizeof(*facts->digest));
-	if (facts->known && facts->digest)
-		return facts;
-	facts_free(facts);
-	return NULL;
+	facts->trace = trace;
+	facts->columns = g_ptr_array_new_with_free_func(free_column);
+	return facts;
 }
 
 void facts_free(struct facts *facts)
 {
 	if (!facts)
 		return;
-	free(facts->known);
-	free(facts->digest);
+	g_ptr_array_unref(facts->columns);
+	facts_file_free(facts->file);
+	g_free(facts->path);
 	g_free(facts);
 }
 
-void facts_get(struct facts *facts, struct zdedup *zd, uint32_t content,
-	       const void *page, struct zdedup_facts *out)
+int facts_load(struct facts *facts, const char *path)
 {
-	out->identity = content;
-	if (facts->known[content]) {
-		out->length = facts->known[content] % KIND;
-		out->kind = facts->known[content] / KIND;
-		memcpy(out->digest, facts->digest[content],
-		       sizeof(out->digest));
+	const struct trace_summary *sum = trace_summary(facts->trace);
+
+	if (!sum->has_pages)
+		return CMD_OK;
+	facts->path = g_strdup(path);
+	facts->file = facts_file_read(path, trace_path(facts->trace),
+				      sum->nr_pages, sum->events);
+	return facts->file ? CMD_OK : CMD_INPUT;
+}
+
+uint64_t *facts_page_digests(struct facts *facts)
+{
+	return facts->file ? facts->file->digests : NULL;
+}
+
+static struct column *column_at(const struct facts *facts, unsigned int i)
+{
+	return g_ptr_array_index(facts->columns, i);
+}
+
+unsigned int facts_columns(const struct facts *facts)
+{
+	return facts->columns->len;
+}
+
+bool facts_is_digests(const struct facts *facts, unsigned int column)
+{
+	return column_at(facts, column)->digest != NULL;
+}
+
+bool facts_stand_in(const struct facts *facts, int column)
+{
+	return column >= 0 &&
+	       column_at(facts, (unsigned int)column)->stand_in;
+}
+
+/* Kernel NULL: digests. */
+static int find_column(const struct facts *facts, const char *word,
+		       const char *kernel, uint64_t seed)
+{
+	for (guint i = 0; i < facts->columns->len; i++) {
+		const struct column *c = column_at(facts, i);
+
+		if (!strcmp(c->word, word) && c->seed == seed &&
+		    !g_strcmp0(c->kernel, kernel))
+			return (int)i;
+	}
+	return -1;
+}
+
+/* A model that computes what @column says. */
+static int make_model(struct column *column)
+{
+	struct zdedup_config config;
+
+	zdedup_config_init(&config);
+	config.lengths_only = true;
+	if (column->kernel) {
+		config.kernel = column->kernel;
+		config.compressor = column->word;
+	} else {
+		config.compressor = "none";
+		config.hash = column->word;
+		config.seed = column->seed;
+		config.dedup = "always";
+	}
+	return zdedup_create(&config, &column->zd, NULL);
+}
+
+static enum facts_file_kind kind_of(const struct column *column)
+{
+	return column->kernel ? FACTS_FILE_LENGTHS : FACTS_FILE_DIGESTS;
+}
+
+/*
+ * What the algorithm, its level, key and the version of its library are: a length
+ * holds for these alone. Some encoders are our own, hence our version.
+ */
+static char *key_of(const struct column *column)
+{
+	if (!column->kernel)
+		return g_strdup_printf("%s seed=%" G_GUINT64_FORMAT " by zdedup "
+				       ZDEDUP_VERSION, column->word,
+				       column->seed);
+	return g_strdup_printf("%s@%s: %s by zdedup " ZDEDUP_VERSION,
+			       column->word, column->kernel,
+			       zdedup_codec_version(column->zd));
+}
+
+static void *values_of(const struct column *column)
+{
+	return column->kernel ? (void *)column->length :
+				(void *)column->digest;
+}
+
+/* What the file says is taken as it is. */
+static void take_known(struct facts *facts, struct column *column)
+{
+	column->key = key_of(column);
+	for (guint i = 0; i < facts->file->columns->len; i++) {
+		const struct facts_file_column *kept =
+			g_ptr_array_index(facts->file->columns, i);
+
+		if (kept->kind != kind_of(column) ||
+		    strcmp(kept->key, column->key))
+			continue;
+		memcpy(values_of(column), kept->data,
+		       facts_file_size(facts->file, kept->kind));
+		column->known = true;
 		return;
 	}
-	zdedup_page_facts(zd, page, out);
-	facts->known[content] = (uint16_t)(out->kind * KIND + out->length);
-	memcpy(facts->digest[content], out->digest, sizeof(out->digest));
+}
+
+static int add_column(struct facts *facts, struct column *column, char **why)
+{
+	uint64_t nr = trace_summary(facts->trace)->nr_pages + 1;
+
+	if (column->kernel)
+		column->length = calloc(nr, sizeof(*column->length));
+	else
+		column->digest = calloc(nr, sizeof(*column->digest));
+	if (values_of(column) &&
+	    (!trace_summary(facts->trace)->has_pages || !make_model(column))) {
+		if (facts->file)
+			take_known(facts, column);
+		g_ptr_array_add(facts->columns, column);
+		return (int)facts->columns->len - 1;
+	}
+	*why = g_strdup_printf("%s: out of memory", trace_path(facts->trace));
+	free_column(column);
+	return -1;
+}
+
+int facts_save(struct facts *facts)
+{
+	bool news = false;
+
+	for (guint i = 0; facts->file && i < facts->columns->len; i++) {
+		struct column *column = column_at(facts, i);
+		size_t size = facts_file_size(facts->file, kind_of(column));
+		void *copy;
+
+		if (column->known)
+			continue;
+		copy = malloc(size + 1);
+		if (!copy) {
+			cmd_error("%s: out of memory", facts->path);
+			return CMD_INPUT;
+		}
+		memcpy(copy, values_of(column), size);
+		facts_file_add(facts->file, kind_of(column),
+			       g_strdup(column->key), copy);
+		column->known = true;
+		news = true;
+	}
+	return news ? facts_file_write(facts->file, facts->path) : CMD_OK;
+}
+
+/* Which of the trace's lengths are @compressor's by @kernel? -1 and @why: none. */
+static int carried(const struct facts *facts, const char *compressor,
+		   const char *kernel, char **why)
+{
+	const struct trace_summary *sum = trace_summary(facts->trace);
+	g_autofree char *name = g_strdup_printf("%s@%s", compressor, kernel);
+	GString *all = g_string_new(NULL);
+
+	for (unsigned int i = 0; i < sum->nr_lengths; i++) {
+		if (!strcmp(sum->lengths[i], name)) {
+			g_string_free(all, TRUE);
+			return (int)i;
+		}
+		g_string_append_printf(all, "%s%s", i ? ", " : "",
+				       sum->lengths[i]);
+	}
+	*why = g_strdup_printf("%s: carries neither bytes nor the lengths of %s (it has: %s)",
+			       trace_path(facts->trace), name,
+			       all->len ? all->str : "none");
+	g_string_free(all, TRUE);
+	return -1;
+}
+
+int facts_lengths(struct facts *facts, const char *compressor,
+		  const char *kernel, char **why)
+{
+	int i = find_column(facts, compressor, kernel, 0);
+	struct column *column;
+
+	if (i >= 0)
+		return i;
+	if (!trace_summary(facts->trace)->has_pages) {
+		i = carried(facts, compressor, kernel, why);
+		if (i < 0)
+			return -1;
+	}
+	column = g_new0(struct column, 1);
+	column->word = g_strdup(compressor);
+	column->kernel = g_strdup(kernel);
+	column->nr = (unsigned int)MAX(i, 0);
+	return add_column(facts, column, why);
+}
+
+int facts_digests(struct facts *facts, const char *hash, uint64_t seed,
+		  char **why)
+{
+	const struct trace_summary *sum = trace_summary(facts->trace);
+	int i = find_column(facts, hash, NULL, seed);
+	struct column *column;
+
+	if (i >= 0)
+		return i;
+	column = g_new0(struct column, 1);
+	column->word = g_strdup(hash);
+	column->seed = seed;
+	column->stand_in = !sum->has_pages && g_strcmp0(sum->digest, hash);
+	return add_column(facts, column, why);
+}
+
+/*
+ * The trace's own digest, or a stand-in by which different contents differ: its
+ * 128-bit digest, or where it has none the number of the page.
+ */
+static void take_digest(const struct facts *facts, struct column *column,
+			uint32_t content)
+{
+	const struct trace_facts *f = trace_facts(facts->trace, content);
+	uint64_t *digest = column->digest[content];
+
+	memcpy(digest, f->digest, sizeof(f->digest));
+	digest[0] = GUINT64_FROM_LE(digest[0]);
+	digest[1] = GUINT64_FROM_LE(digest[1]);
+	if (!trace_summary(facts->trace)->digest)
+		digest[0] = (content + 1) * 0x9e3779b97f4a7c15ull;
+}
+
+void facts_find(struct facts *facts, unsigned int i, uint32_t content,
+		const void *page)
+{
+	struct column *column = column_at(facts, i);
+	struct zdedup_facts found;
+
+	if (column->known)
+		return;
+	if (page) {
+		zdedup_page_facts(column->zd, page, &found);
+		if (column->digest)
+			memcpy(column->digest[content], found.digest,
+			       sizeof(found.digest));
+		else
+			column->length[content] = (uint16_t)found.length;
+	} else if (column->digest) {
+		take_digest(facts, column, content);
+	} else {
+		column->length[content] =
+			trace_facts(facts->trace, content)->lengths[column->nr];
+	}
+}
+
+uint16_t facts_length(const struct facts *facts, unsigned int column,
+		      uint32_t content)
+{
+	return column_at(facts, column)->length[content];
+}
+
+void facts_digest(const struct facts *facts, unsigned int column,
+		  uint32_t content, uint64_t digest[2])
+{
+	memcpy(digest, column_at(facts, column)->digest[content],
+	       2 * sizeof(*digest));
 }

@@ -1,27 +1,61 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * facts.h - what a compressor and a hash say of each content of a trace
+ * facts.h - what compressors and hashes say of each content of a trace
  *
- * A content is digested and compressed the first time that it is asked for; from
- * then on its facts are at hand, for any number of stores and models.
+ * A content is digested once per hash and compressed once per compressor, however
+ * many runs ask and however often it is stored. A column is what one hash or one
+ * compressor says of all contents.
  */
 #ifndef SIM_FACTS_H
 #define SIM_FACTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "../traces/trace.h"
 #include "zdedup.h"
 
 struct facts;
 
-/* For contents below @nr_contents. NULL: out of memory. */
-struct facts *facts_new(uint64_t nr_contents);
+/* The facts of @trace's contents, no column yet. */
+struct facts *facts_new(const struct trace *trace);
 void facts_free(struct facts *facts);
+
 /*
- * Fills *out with the facts of @content, whose bytes are @page, as @zd finds them:
- * every @zd asked must be of the same kernel, compressor, hash and seed.
+ * Reads what @path keeps of the trace's pages, before the first column is made; no
+ * such file is no mistake. A status, after one line. A trace without bytes has
+ * nothing to keep: its facts are its own.
  */
-void facts_get(struct facts *facts, struct zdedup *zd, uint32_t content,
-	       const void *page, struct zdedup_facts *out);
+int facts_load(struct facts *facts, const char *path);
+/* Writes all that is known now, unless the file knew it. A status. */
+int facts_save(struct facts *facts);
+/* XXH3-64 of each page that the file knows, to be checked and added to; NULL: no file. */
+uint64_t *facts_page_digests(struct facts *facts);
+
+/*
+ * The number of the column, made unless it is there, or -1 and one line in @why
+ * (g_free it): out of memory, or a trace without bytes does not carry it. The words
+ * are right: a model was made of them.
+ */
+int facts_lengths(struct facts *facts, const char *compressor,
+		  const char *kernel, char **why);
+int facts_digests(struct facts *facts, const char *hash, uint64_t seed,
+		  char **why);
+unsigned int facts_columns(const struct facts *facts);
+/* Are the digests of another hash, so that its collisions are not the asked one's? */
+bool facts_stand_in(const struct facts *facts, int column);
+
+/*
+ * Finds out what @column says of @content, whose bytes are @page (NULL: the trace
+ * has none). Different columns and contents may be asked for at once.
+ */
+void facts_find(struct facts *facts, unsigned int column, uint32_t content,
+	       const void *page);
+/* What was found; of a column of lengths (0: the trace does not know), and of one of digests. */
+uint16_t facts_length(const struct facts *facts, unsigned int column,
+		      uint32_t content);
+void facts_digest(const struct facts *facts, unsigned int column,
+		  uint32_t content, uint64_t digest[2]);
+bool facts_is_digests(const struct facts *facts, unsigned int column);
 
 #endif /* SIM_FACTS_H */

@@ -20,6 +20,7 @@ struct cmd_struct {
 
 static const struct cmd_struct commands[] = {
 	{ "replay", cmd_replay, "run a trace through the model and report" },
+	{ "sweep", cmd_sweep, "run a trace through many configurations at once" },
 	{ "info", cmd_info, "what is in a trace, and how much of it is shared" },
 	{ "import", cmd_import, "make a .zdt of any trace, or of what is left of one" },
 	{ "export", cmd_export, "write a trace in another format" },

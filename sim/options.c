@@ -125,14 +125,14 @@ static int unknown_option(const struct option_table *table, const char *name)
 	return cmd_usage(table->command, "unknown option '%s'", name);
 }
 
-static int set_number(const struct option_table *table,
+static int set_number(const char *command,
 		      const struct option_spec *spec, const char *text)
 {
 	guint64 value;
 
 	if (!g_ascii_string_to_unsigned(text, 10, spec->min, spec->max, &value,
 					NULL))
-		return cmd_usage(table->command,
+		return cmd_usage(command,
 				 "%s takes a number from %" G_GUINT64_FORMAT
 				 " to %" G_GUINT64_FORMAT ", not '%s'",
 				 spec->name, spec->min, spec->max, text);
@@ -140,23 +140,23 @@ static int set_number(const struct option_table *table,
 	return CMD_OK;
 }
 
-static int set_option(const struct option_table *table,
-		      const struct option_spec *spec, const char *text)
+int options_set(const char *command, const struct option_spec *spec,
+		const char *text)
 {
 	switch (spec->kind) {
 	case OPTION_STRING:
 		if (!*text)
-			return cmd_usage(table->command, "%s is given nothing",
+			return cmd_usage(command, "%s is given nothing",
 					 spec->name);
 		*(const char **)spec->target = text;
 		return CMD_OK;
 	case OPTION_NUMBER:
-		return set_number(table, spec, text);
+		return set_number(command, spec, text);
 	case OPTION_SIZE:
 		if (options_size(text, spec->target) &&
 		    *(uint64_t *)spec->target)
 			return CMD_OK;
-		return cmd_usage(table->command,
+		return cmd_usage(command,
 				 "%s takes a size such as 512M or 4G, not '%s'",
 				 spec->name, text);
 	case OPTION_LIST:
@@ -196,14 +196,14 @@ static int parse_option(const struct option_table *table, int argc, char **argv,
 		if (flag)
 			return cmd_usage(table->command, "%s takes no value",
 					 spec->name);
-		return set_option(table, spec, word + len + 1);
+		return options_set(table->command, spec, word + len + 1);
 	}
 	if (flag)
-		return set_option(table, spec, "");
+		return options_set(table->command, spec, "");
 	if (*i + 1 >= argc)
 		return cmd_usage(table->command, "%s needs %s", spec->name,
 				 spec->argument);
-	return set_option(table, spec, argv[++*i]);
+	return options_set(table->command, spec, argv[++*i]);
 }
 
 enum options_outcome options_parse(const struct option_table *table, int argc,

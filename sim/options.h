@@ -54,6 +54,9 @@ enum options_outcome {
 enum options_outcome options_parse(const struct option_table *table, int argc,
 				   char **argv, const char **operand);
 
+/* Sets the target of @spec from @text, as the command line would. 0, or CMD_USAGE after one line. */
+int options_set(const char *command, const struct option_spec *spec,
+		const char *text);
 /* "4G" in bytes (suffixes K M G T, optionally followed by "iB" or "B"); false: not a size. */
 bool options_size(const char *text, uint64_t *size);
 /* The name of the NULL-ended list that is at most 3 edits, and half the word, away; else NULL. */

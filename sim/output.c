@@ -22,13 +22,14 @@ struct output {
 	FILE *file;
 	char *path;		/* NULL: stdout */
 	char *temporary;	/* NULL: written in place (a device, a pipe) */
+	int slot;		/* of the temporary in pending */
 };
 
 /*
- * What the signal handler removes. A process writes one report at a time, and a
+ * What the signal handler removes. A process writes few files at a time, and a
  * handler can reach nothing but globals.
  */
-static char *volatile pending;
+static char *volatile pending[OUTPUT_FILES_MAX];
 static char *guarded[OUTPUT_PATHS_MAX];
 static volatile sig_atomic_t nr_guarded;
 
@@ -36,8 +37,9 @@ static void on_signal(int signal)
 {
 	static const char line[] = "zdedup: interrupted, nothing was written\n";
 
-	if (pending)
-		unlink(pending);
+	for (int i = 0; i < OUTPUT_FILES_MAX; i++)
+		if (pending[i])
+			unlink(pending[i]);
 	for (int i = 0; i < nr_guarded; i++)
 		if (unlink(guarded[i]))
 			rmdir(guarded[i]);
@@ -83,7 +85,9 @@ static FILE *open_temporary(struct output *out)
 		g_clear_pointer(&out->temporary, g_free);
 		return NULL;
 	}
-	pending = out->temporary;
+	while (pending[out->slot] && out->slot < OUTPUT_FILES_MAX - 1)
+		out->slot++;
+	pending[out->slot] = out->temporary;
 	if (fchmod(fd, 0666 & ~mask)) {
 		close(fd);
 		return NULL;
@@ -134,7 +138,7 @@ void output_abandon(struct output *out)
 	if (out->file && out->path)
 		fclose(out->file);
 	if (out->temporary) {
-		pending = NULL;
+		pending[out->slot] = NULL;
 		unlink(out->temporary);
 	}
 	output_free(out);
@@ -157,7 +161,7 @@ int output_commit(struct output *out)
 	if (!bad && out->temporary) {
 		bad = rename(out->temporary, out->path) != 0;
 		if (!bad) {
-			pending = NULL;
+			pending[out->slot] = NULL;
 			g_clear_pointer(&out->temporary, g_free);
 		}
 	}

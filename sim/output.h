@@ -17,6 +17,7 @@ struct output *output_open(const char *path);
 FILE *output_file(struct output *out);
 /* Flushes, checks, renames. 0, or CMD_INPUT after one line. Frees @out. */
 int output_commit(struct output *out);
+#define OUTPUT_FILES_MAX 3	/* open at a time */
 /* Removes the temporary file. Frees @out; NULL is allowed. */
 void output_abandon(struct output *out);
 

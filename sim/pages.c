@@ -2,8 +2,9 @@
 /*
  * pages.c - what the pages of a trace are: class and identity
  *
- * Memory: 13 bytes a page and a hash table of 4-byte page numbers at a load of
- * 3/8 to 3/4, so at most 24 bytes a page; all of it zeroed lazily by the system.
+ * Memory: 9 bytes a page and a hash table of 4-byte page numbers at a load of
+ * 3/8 to 3/4, so at most 20 bytes a page; all of it zeroed lazily by the system.
+ * A trace without bytes needs no table: its writer found out which pages are equal.
  */
 #include "pages.h"
 
@@ -22,24 +23,23 @@
 #define page_digest XXH3_64bits
 #endif
 
-#define CLASS_MASK 3u
-#define STORED 4u	/* stored before */
-
 struct pages {
 	const struct trace *trace;
 	uint32_t *content;	/* per page: the naming page + 1, 0 = not looked at */
 	uint32_t *tag;		/* per naming page: upper half of the digest */
-	uint32_t *residents;	/* per naming page */
-	uint8_t *flags;		/* per naming page */
+	uint8_t *class;		/* per naming page */
 	uint32_t *table;	/* naming pages + 1, open addressing */
 	uint64_t mask;
 	uint64_t unique;
+	uint64_t *digests;	/* see pages_expect */
+	uint64_t stranger;
 };
 
 struct pages *pages_new(const struct trace *trace, const char **why)
 {
 	uint64_t nr = trace_summary(trace)->nr_pages;
 	struct pages *pages = g_new0(struct pages, 1);
+	bool bytes = trace_summary(trace)->has_pages;
 	uint64_t size = 8;
 
 	if (nr >= UINT32_MAX - 1) {
@@ -47,17 +47,15 @@ struct pages *pages_new(const struct trace *trace, const char **why)
 		g_free(pages);
 		return NULL;
 	}
-	while (size * 3 / 4 < nr)
+	while (bytes && size * 3 / 4 < nr)
 		size *= 2;
 	pages->trace = trace;
 	pages->mask = size - 1;
 	pages->content = calloc(nr + 1, sizeof(*pages->content));
 	pages->tag = calloc(nr + 1, sizeof(*pages->tag));
-	pages->residents = calloc(nr + 1, sizeof(*pages->residents));
-	pages->flags = calloc(nr + 1, sizeof(*pages->flags));
+	pages->class = calloc(nr + 1, sizeof(*pages->class));
 	pages->table = calloc(size, sizeof(*pages->table));
-	if (!pages->content || !pages->tag || !pages->residents ||
-	    !pages->flags || !pages->table) {
+	if (!pages->content || !pages->tag || !pages->class || !pages->table) {
 		*why = "out of memory";
 		pages_free(pages);
 		return NULL;
@@ -71,10 +69,27 @@ void pages_free(struct pages *pages)
 		return;
 	free(pages->content);
 	free(pages->tag);
-	free(pages->residents);
-	free(pages->flags);
+	free(pages->class);
 	free(pages->table);
 	g_free(pages);
+}
+
+void pages_expect(struct pages *pages, uint64_t *digests)
+{
+	pages->digests = digests;
+}
+
+uint64_t pages_stranger(const struct pages *pages)
+{
+	return pages->stranger;
+}
+
+static void check_digest(struct pages *pages, uint64_t page, uint64_t digest)
+{
+	if (!pages->digests[page])
+		pages->digests[page] = digest;
+	else if (pages->digests[page] != digest && !pages->stranger)
+		pages->stranger = page + 1;
 }
 
 static enum page_class classify(const void *bytes)
@@ -92,6 +107,28 @@ static enum page_class classify(const void *bytes)
 	return first ? PAGE_SAME_FILLED : PAGE_ZERO;
 }
 
+static uint32_t take_number(struct pages *pages, uint64_t page,
+			    enum page_class class)
+{
+	pages->class[page] = (uint8_t)class;
+	pages->content[page] = (uint32_t)page + 1;
+	pages->unique++;
+	return (uint32_t)page;
+}
+
+/* Its facts instead of its bytes. */
+static uint32_t look_up(struct pages *pages, uint64_t page)
+{
+	switch (trace_facts(pages->trace, page)->class) {
+	case TRACE_CLASS_ZERO:
+		return take_number(pages, page, PAGE_ZERO);
+	case TRACE_CLASS_SAME_FILLED:
+		return take_number(pages, page, PAGE_SAME_FILLED);
+	default:
+		return take_number(pages, page, PAGE_DATA);
+	}
+}
+
 static uint32_t look_at(struct pages *pages, uint64_t page)
 {
 	const void *bytes = trace_page(pages->trace, page);
@@ -99,6 +136,8 @@ static uint32_t look_at(struct pages *pages, uint64_t page)
 	uint32_t tag = (uint32_t)(digest >> 32);
 	uint64_t i;
 
+	if (pages->digests)
+		check_digest(pages, page, digest);
 	/* the table has more places than there are pages: the walk ends */
 	for (i = digest & pages->mask; pages->table[i];
 	     i = (i + 1) & pages->mask) {
@@ -113,40 +152,28 @@ static uint32_t look_at(struct pages *pages, uint64_t page)
 	}
 	pages->table[i] = (uint32_t)page + 1;
 	pages->tag[page] = tag;
-	pages->flags[page] = (uint8_t)classify(bytes);
-	pages->content[page] = (uint32_t)page + 1;
-	pages->unique++;
-	return (uint32_t)page;
+	return take_number(pages, page, classify(bytes));
 }
 
 uint32_t pages_content(struct pages *pages, uint64_t page)
 {
 	uint32_t content = pages->content[page];
 
-	return content ? content - 1 : look_at(pages, page);
+	if (content)
+		return content - 1;
+	if (!trace_summary(pages->trace)->has_pages)
+		return look_up(pages, page);
+	return look_at(pages, page);
 }
 
 enum page_class pages_class(const struct pages *pages, uint32_t content)
 {
-	return pages->flags[content] & CLASS_MASK;
+	return pages->class[content];
 }
 
 uint64_t pages_unique(const struct pages *pages)
 {
 	return pages->unique;
-}
-
-bool pages_first_store(struct pages *pages, uint32_t content)
-{
-	bool first = !(pages->flags[content] & STORED);
-
-	pages->flags[content] |= STORED;
-	return first;
-}
-
-uint32_t *pages_residents(struct pages *pages, uint32_t content)
-{
-	return &pages->residents[content];
 }
 
 bool pages_names_content(const struct pages *pages, uint64_t page)

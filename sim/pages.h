@@ -4,7 +4,8 @@
  *
  * A content is named by the first page looked at that has these bytes, so two
  * page numbers are the same content exactly when all 4096 bytes are equal, also
- * where the trace's page file holds a content twice.
+ * where the trace's page file holds a content twice. In a trace without bytes the
+ * page number is the content's.
  */
 #ifndef SIM_PAGES_H
 #define SIM_PAGES_H
@@ -26,15 +27,19 @@ struct pages;
 struct pages *pages_new(const struct trace *trace, const char **why);
 void pages_free(struct pages *pages);
 
-/* The content of a page; its bytes are looked at the first time only. */
+/*
+ * @digests: XXH3-64 of each page, 0 where not known: those that are known are
+ * checked, the others added.
+ */
+void pages_expect(struct pages *pages, uint64_t *digests);
+/* The first page whose digest was another + 1; 0: there was none. */
+uint64_t pages_stranger(const struct pages *pages);
+
+/* The content of a page; its bytes, or its facts where there are none, are looked at the first time only. */
 uint32_t pages_content(struct pages *pages, uint64_t page);
 enum page_class pages_class(const struct pages *pages, uint32_t content);
 /* Contents met so far. */
 uint64_t pages_unique(const struct pages *pages);
-/* First store of this content? Asking makes it the last time. */
-bool pages_first_store(struct pages *pages, uint32_t content);
-/* How many slots hold the content now; the caller keeps count. */
-uint32_t *pages_residents(struct pages *pages, uint32_t content);
 /* Is @page the one that names its content? For walking all contents. */
 bool pages_names_content(const struct pages *pages, uint64_t page);
 

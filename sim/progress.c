@@ -15,6 +15,7 @@
 
 #define EVENTS_PER_LOOK 256	/* how often the clock is looked at */
 #define USEC_PER_DRAW 100000
+#define BLANK "                                                                               "
 
 /* There is one terminal. */
 static struct {
@@ -44,11 +45,13 @@ void progress_start(const char *what, uint64_t total)
 static void draw(uint64_t done, int64_t now)
 {
 	int64_t usec = MAX(now - progress.begun, 1);
+	uint64_t rate = MAX(done * 1000000 / (uint64_t)usec, 1);
 
-	fprintf(stderr, "\r%s%s: %3" PRIu64 " %%, %" PRIu64 " events/s%s",
+	fprintf(stderr, "\r%s%s: %3" PRIu64 " %%, %" PRIu64
+		" events/s, %" PRIu64 " s left%s",
 		progress.plain ? "" : "\033[2m", progress.what,
-		done * 100 / progress.total,
-		done * 1000000 / (uint64_t)usec,
+		done * 100 / progress.total, rate,
+		(progress.total - MIN(done, progress.total)) / rate,
 		progress.plain ? "     " : "\033[0m\033[K");
 	fflush(stderr);
 	progress.drawn = true;
@@ -70,7 +73,7 @@ void progress_at(uint64_t done)
 void progress_wipe(void)
 {
 	if (progress.drawn)
-		fputs(progress.plain ? "\r                                        \r" :
+		fputs(progress.plain ? "\r" BLANK "\r" :
 				       "\r\033[K", stderr);
 	progress.drawn = false;
 }

@@ -1,61 +1,59 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * report-csv.c - a report as one header line and one row (RFC 4180, LF)
+ * report-csv.c - reports as one header line and a row each (RFC 4180, LF)
  */
-#include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "report.h"
 
+/**
+ * struct csv - rows under one header
+ * @names:  of the columns, in the order in which they were met
+ * @column: number of the column by name, plus one
+ * @row:    the row under way, a cell per column or NULL
+ */
 struct csv {
-	GString *names, *row;
+	GPtrArray *names;
+	GHashTable *column;
+	GPtrArray *row;
 };
 
-static void put_string(GString *out, const char *string)
+static void put_string(FILE *file, const char *string)
 {
 	if (!strpbrk(string, ",\"\r\n")) {
-		g_string_append(out, string);
+		fputs(string, file);
 		return;
 	}
-	g_string_append_c(out, '"');
+	fputc('"', file);
 	for (; *string; string++) {
 		if (*string == '"')
-			g_string_append_c(out, '"');
-		g_string_append_c(out, *string);
+			fputc('"', file);
+		fputc(*string, file);
 	}
-	g_string_append_c(out, '"');
+	fputc('"', file);
 }
 
-static void put_scalar(GString *out, const struct value *value)
+/* The column of @name, new ones at the end. */
+static guint column_of(struct csv *csv, const char *name)
 {
-	switch (value->kind) {
-	case VALUE_BOOL:
-		g_string_append(out, value->flag ? "true" : "false");
-		break;
-	case VALUE_UNSIGNED:
-		g_string_append_printf(out, "%" PRIu64, value->number);
-		break;
-	case VALUE_SIGNED:
-		g_string_append_printf(out, "%" PRId64, value->integer);
-		break;
-	case VALUE_DECIMAL:
-		g_string_append_printf(out, "%s%" PRId64 ".%04" PRId64,
-				       value->integer < 0 ? "-" : "",
-				       (int64_t)llabs(value->integer) / VALUE_SCALE,
-				       (int64_t)llabs(value->integer) % VALUE_SCALE);
-		break;
-	case VALUE_STRING:
-		put_string(out, value->string);
-		break;
-	default:	/* null is an empty cell */
-		break;
+	guint column = GPOINTER_TO_UINT(g_hash_table_lookup(csv->column, name));
+
+	if (!column) {
+		char *copy = g_strdup(name);
+
+		g_ptr_array_add(csv->names, copy);
+		column = csv->names->len;
+		g_hash_table_insert(csv->column, copy,
+				    GUINT_TO_POINTER(column));
 	}
+	return column - 1;
 }
 
 static void flatten(struct csv *csv, const struct value *value,
 		    const char *prefix)
 {
+	guint column;
+
 	if (value->kind == VALUE_OBJECT) {
 		for (guint i = 0; i < value->members->len; i++) {
 			const struct value_member *member =
@@ -69,20 +67,57 @@ static void flatten(struct csv *csv, const struct value *value,
 	}
 	if (value->kind == VALUE_ARRAY || value->kind == VALUE_ROWS)
 		return;
-	if (csv->names->len) {
-		g_string_append_c(csv->names, ',');
-		g_string_append_c(csv->row, ',');
+	column = column_of(csv, prefix);
+	if (column >= csv->row->len)
+		g_ptr_array_set_size(csv->row, (gint)column + 1);
+	/* null is an empty cell */
+	csv->row->pdata[column] = value->kind == VALUE_NULL ?
+				  g_strdup("") : value_text(value);
+}
+
+static void clear_row(struct csv *csv)
+{
+	for (guint i = 0; i < csv->row->len; i++)
+		g_free(csv->row->pdata[i]);
+	g_ptr_array_set_size(csv->row, 0);
+}
+
+static void put_line(FILE *file, const GPtrArray *cells, guint nr)
+{
+	for (guint i = 0; i < nr; i++) {
+		if (i)
+			fputc(',', file);
+		if (i < cells->len && cells->pdata[i])
+			put_string(file, cells->pdata[i]);
 	}
-	g_string_append(csv->names, prefix);
-	put_scalar(csv->row, value);
+	fputc('\n', file);
+}
+
+void report_csv_rows(FILE *file, const struct value *const *values, guint nr)
+{
+	struct csv csv = {
+		.names = g_ptr_array_new_with_free_func(g_free),
+		.column = g_hash_table_new(g_str_hash, g_str_equal),
+		.row = g_ptr_array_new(),
+	};
+
+	/* once for the names: not every run has the same */
+	for (guint i = 0; i < nr; i++) {
+		flatten(&csv, values[i], "");
+		clear_row(&csv);
+	}
+	put_line(file, csv.names, csv.names->len);
+	for (guint i = 0; i < nr; i++) {
+		flatten(&csv, values[i], "");
+		put_line(file, csv.row, csv.names->len);
+		clear_row(&csv);
+	}
+	g_ptr_array_unref(csv.row);
+	g_hash_table_destroy(csv.column);
+	g_ptr_array_unref(csv.names);
 }
 
 void report_csv(FILE *file, const struct value *value)
 {
-	struct csv csv = { g_string_new(NULL), g_string_new(NULL) };
-
-	flatten(&csv, value, "");
-	fprintf(file, "%s\n%s\n", csv.names->str, csv.row->str);
-	g_string_free(csv.names, TRUE);
-	g_string_free(csv.row, TRUE);
+	report_csv_rows(file, &value, 1);
 }

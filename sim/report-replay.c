@@ -97,6 +97,9 @@ static struct value *config_object(const struct replay_options *options,
 	value_string(object, "hash", options->hash);
 	value_string(object, "dedup", options->dedup);
 	value_string(object, "compare", options->compare);
+	/* two pages of equal digest are taken for equal */
+	if (!strcmp(options->compare, "trust") && replay_dedups(options))
+		value_bool(object, "unsafe", true);
 	value_string(object, "charge", options->charge);
 	value_string(object, "domain", options->domain);
 	value_string(object, "writeback", options->writeback);
@@ -107,7 +110,7 @@ static struct value *config_object(const struct replay_options *options,
 	value_unsigned(object, "max_pool_percent", options->max_pool_percent);
 	value_unsigned(object, "accept_threshold_percent",
 		       options->accept_threshold_percent);
-	value_bool(object, "verify", options->verify);
+	value_bool(object, "verify", result->verified);
 	return object;
 }
 
@@ -163,10 +166,20 @@ static struct value *dedup_object(const struct replay_result *result)
 	struct value *object = value_object();
 
 	value_unsigned(object, "lookups", stats->lookups);
-	value_unsigned(object, "candidates", stats->candidates);
-	value_unsigned(object, "compares", stats->compares);
+	if (result->stand_in) {
+		/* what this hash confuses, another hash's digests do not tell */
+		value_null(object, "candidates");
+		value_null(object, "compares");
+	} else {
+		value_unsigned(object, "candidates", stats->candidates);
+		value_unsigned(object, "compares", stats->compares);
+	}
 	value_unsigned(object, "hits", stats->hits);
-	value_unsigned(object, "false_positives", stats->false_positives);
+	if (result->stand_in)
+		value_null(object, "false_positives");
+	else
+		value_unsigned(object, "false_positives",
+			       stats->false_positives);
 	value_unsigned(object, "sharers_full", stats->sharers_full);
 	value_unsigned(object, "contents", stats->contents);
 	add_sharing(object, &result->over_time.last);

@@ -187,14 +187,16 @@ static void what_dedup_does(FILE *file, const struct replay_result *r)
 			"sharing", "gross", "metadata", "net", "of pool");
 		all_rows(file, r, saved_row);
 	}
-	fprintf(file, "  %" PRIu64 " lookups, %" PRIu64 " hits (%s), %" PRIu64
-		" compares, %" PRIu64 " of them in vain\n", s->lookups, s->hits,
-		report_percent(buf, s->hits, s->lookups), s->compares,
-		s->false_positives);
+	fprintf(file, "  %" PRIu64 " lookups, %" PRIu64 " hits (%s)",
+		s->lookups, s->hits, report_percent(buf, s->hits, s->lookups));
+	if (r->stand_in)
+		fprintf(file, "; the trace has no digest of this hash: compares not known\n");
+	else
+		fprintf(file, ", %" PRIu64 " compares, %" PRIu64
+			" of them in vain\n", s->compares, s->false_positives);
 }
 
-static void loads(FILE *file, const struct replay_result *r,
-		  const struct replay_options *options)
+static void loads(FILE *file, const struct replay_result *r)
 {
 	const struct replay_hits *h = &r->hits;
 	char buf[REPORT_BYTES_MAX];
@@ -207,7 +209,7 @@ static void loads(FILE *file, const struct replay_result *r,
 		report_percent(buf, h->from_pool,
 			       (__int128)h->from_pool + h->from_device),
 		h->from_device, h->from_zero, h->absent,
-		options->verify ? "; every byte checked" : "");
+		r->verified ? "; every byte checked" : "");
 }
 
 static void cpu(FILE *file, const struct value *report)
@@ -261,8 +263,7 @@ static void verdict_of_savings(FILE *file, const struct sample *s,
 		report_percent(buf, llabs(net), pool), when, judgement);
 }
 
-static void verdict(FILE *file, const struct replay_result *r,
-		    const struct replay_options *options)
+static void verdict(FILE *file, const struct replay_result *r)
 {
 	bool pages = !strcmp(r->format, "raw");
 	const char *when = pages ? "after the last page" : "mean over time";
@@ -290,7 +291,7 @@ static void verdict(FILE *file, const struct replay_result *r,
 	} else {
 		verdict_of_savings(file, &s, when);
 	}
-	if (!options->verify && r->counts.loads)
+	if (!r->verified && r->counts.loads)
 		fprintf(file, "(Loads were not checked: --no-verify.)\n");
 }
 
@@ -312,11 +313,11 @@ void report_text(FILE *file, const struct replay_options *options,
 		all_rows(file, r, sizes_row);
 		what_dedup_does(file, r);
 	}
-	loads(file, r, options);
+	loads(file, r);
 	if (options->timing) {
 		report = report_replay(options, r);
 		cpu(file, report);
 		value_free(report);
 	}
-	verdict(file, r, options);
+	verdict(file, r);
 }

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "engine.h"
+#include "run.h"
 #include "value.h"
 
 /* The replay object of docs and contract, "zdedup.replay/1". The result must outlive it. */
@@ -24,6 +24,8 @@ const char *report_vantage(const char *vantage);
 void report_json(FILE *file, const struct value *value);
 /* A header line of dotted names and a line of values; arrays are left out. */
 void report_csv(FILE *file, const struct value *value);
+/* The same with a line for each; a name that a report lacks is an empty cell. */
+void report_csv_rows(FILE *file, const struct value *const *values, guint nr);
 void report_text(FILE *file, const struct replay_options *options,
 		 const struct replay_result *result);
 

@@ -10,7 +10,6 @@
 #include "../traces/trace.h"
 
 #define SLOT_EMPTY 0u		/* also what a slot that was never named holds */
-#define SLOT_KEPT UINT32_MAX	/* the store was refused and the page stayed in memory */
 
 struct slots;
 
@@ -18,7 +17,7 @@ struct slots;
 struct slots *slots_new(const struct trace_summary *summary);
 void slots_free(struct slots *slots);
 
-/* What was put: SLOT_EMPTY, SLOT_KEPT, or a content + 1. */
+/* What was put: SLOT_EMPTY or a content + 1. */
 uint32_t slots_get(const struct slots *slots, unsigned int type,
 		   uint64_t offset);
 void slots_put(struct slots *slots, unsigned int type, uint64_t offset,

@@ -4,6 +4,8 @@
  */
 #include "value.h"
 
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct value *value_new(enum value_kind kind)
@@ -136,6 +138,27 @@ void value_quotient(struct value *object, const char *name, __int128 up,
 		value_decimal(object, name, value_scaled(up, down));
 	else
 		value_null(object, name);
+}
+
+char *value_text(const struct value *value)
+{
+	switch (value->kind) {
+	case VALUE_BOOL:
+		return g_strdup(value->flag ? "true" : "false");
+	case VALUE_UNSIGNED:
+		return g_strdup_printf("%" PRIu64, value->number);
+	case VALUE_SIGNED:
+		return g_strdup_printf("%" PRId64, value->integer);
+	case VALUE_DECIMAL:
+		return g_strdup_printf("%s%" PRId64 ".%04" PRId64,
+				       value->integer < 0 ? "-" : "",
+				       (int64_t)llabs(value->integer) / VALUE_SCALE,
+				       (int64_t)llabs(value->integer) % VALUE_SCALE);
+	case VALUE_STRING:
+		return g_strdup(value->string);
+	default:
+		return g_strdup("null");
+	}
 }
 
 const struct value *value_find(const struct value *object, const char *path)

@@ -70,6 +70,9 @@ void value_quotient(struct value *object, const char *name, __int128 up,
 /* A number to the nearest of 4 decimals, half away from zero. @down > 0. */
 int64_t value_scaled(__int128 up, __int128 down);
 
+/* A scalar as text, to be freed: "null", "true", "-1.5000", a string as it is. */
+char *value_text(const struct value *value);
+
 /* The member at the dotted path; NULL: there is none. Below null all is null. */
 const struct value *value_find(const struct value *object, const char *path);
 

@@ -152,9 +152,17 @@ exits "level out of range" 2 replay --compressor zstd:level=99 set.raw
 exits "a sweep's comma" 2 replay --compressor lz4,zstd set.raw
 exits "a kernel that is not there" 2 replay --kernel 2.4 set.raw
 said "the kernels that are" err '7\.2'
-exits "a compare that is not there" 2 replay --compare trust set.raw
-exits "a charge that is not there" 2 replay --charge split set.raw
-exits "a writeback that is not there" 2 replay --writeback rotate set.raw
+exits "a compare that is not there" 2 replay --compare guess set.raw
+exits "trust in a hash that is not keyed" 2 replay --dedup always --compare trust set.raw
+exits "a charge that is not there" 2 replay --charge half set.raw
+exits "a writeback that is not there" 2 replay --writeback some set.raw
+exits "trust" 0 replay --dedup always --compare trust --hash siphash-2-4-128 --format json set.raw
+said "is marked unsafe" out '"unsafe": true'
+exits "bytes" 0 replay --dedup always --hash siphash-2-4-128 --format json set.raw
+grep -q unsafe out
+[ $? -eq 1 ]
+result "are not" $?
+exits "the other ways to share" 0 replay --dedup always --compare compressed --charge split --writeback all --totalram 60K set.raw
 exits "a domain against the policy" 2 replay --dedup always --domain memcg set.raw
 exits "a size that is none" 2 replay --totalram lots set.raw
 exits "a size too large" 2 replay --totalram 99999999999T set.raw

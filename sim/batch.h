@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * batch.h - some thousand events as runs see them, with the facts of their pages
+ *
+ * All that the runs of a pass have in common is worked out once, and laid in the
+ * order in which a run needs it: a run reads nothing else but its own model.
+ */
+#ifndef SIM_BATCH_H
+#define SIM_BATCH_H
+
+#include <stdint.h>
+
+#include "../traces/trace.h"
+#include "zdedup.h"
+
+/* Kernels whose loads empty the slot, and those whose loads leave it. */
+enum { LOADS_EMPTY, LOADS_KEEP, NR_LOADS };
+
+/**
+ * struct step - one event
+ * @content: what is stored
+ * @held:    what the slot held before, by the census of each kind of kernel:
+ *           SLOT_EMPTY or a content + 1 (loads and invalidates)
+ * @folio:   stores: how many steps from this one on are one folio
+ * @kind:    stores: an enum zdedup_page_kind
+ */
+struct step {
+	uint64_t seq, slot;
+	uint32_t memcg;
+	uint32_t content;
+	uint32_t held[NR_LOADS];
+	uint16_t folio;
+	uint8_t type, op, kind;
+};
+
+/* A content that is met for the first time, and its bytes (NULL: there are none). */
+struct fresh {
+	uint32_t content;
+	const void *page;
+};
+
+/**
+ * struct batch - the events between two numbers
+ * @length, @digest: by column of the facts, then by step; of stores only
+ */
+struct batch {
+	unsigned int nr, nr_fresh;
+	struct step *steps;
+	struct fresh *fresh;
+	uint16_t **length;
+	uint64_t (**digest)[2];
+};
+
+#endif /* SIM_BATCH_H */

@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pass.c - one pass over a trace for any number of runs
+ *
+ * The trace is taken in batches, and each batch goes through four stages:
+ *
+ *   decode  events in order: what a page is, what a slot holds (one task)
+ *   find    the facts of contents met for the first time (by column and part)
+ *   lay     the facts beside the events (by column)
+ *   run     each run its model (by run)
+ *
+ * A round does one stage of each of four batches that follow each other, so its
+ * tasks need nothing of one another and may be done by any thread in any order:
+ * that is why results do not depend on the number of threads.
+ */
+#include "pass.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "crew.h"
+#include "progress.h"
+#include "vantage.h"
+
+#define WHY_MAX 1024u
+/*
+ * A batch ends early when it is much work to compress what is new in it. Of many
+ * runs each finds the caches full of the others' models when its turn comes, so it
+ * gets more to do then: a quarter less CPU time for 20 runs of "gcc".
+ */
+#define STEPS_FEW 8192u
+#define STEPS_MANY 32768u
+#define FRESH_FEW 1024u
+#define FRESH_MANY 16384u
+#define MANY_RUNS 4u
+#define FRESH_PART 64u
+
+enum { DECODE, FIND, LAY, RUN, NR_STAGES };
+
+/**
+ * struct pass - one pass
+ * @census:  of each kind of kernel that a run has, see @uses
+ * @bytes:   of each content, when a run looks at them; NULL: none does
+ * @at:      the batch in each stage; NULL: none
+ * @steps_max, @fresh_max: of a batch; a folio that begins in one is all in it
+ * @next:    the event read ahead, when @has_next: a folio ends where another begins
+ * @disk:    its slots are NULL: no swap disk recorded the trace
+ * @why:     what is wrong with the trace behind the last event decoded
+ */
+struct pass {
+	struct trace *trace;
+	struct run *const *runs;
+	unsigned int nr_runs;
+	struct crew *crew;
+	struct pages *pages;
+	struct census census[NR_LOADS];
+	bool uses[NR_LOADS];
+	struct facts *facts;
+	const void **bytes;
+	struct batch batches[NR_STAGES];
+	struct batch *at[NR_STAGES];
+	unsigned int round, steps_max, fresh_max;
+	struct trace_event next;
+	bool has_next, ended;
+	struct vantage disk;
+	char *why;
+	const char *facts_path;
+};
+
+/*------------------------------------------------------------------ decode */
+
+/* false: the end, or @why is set */
+static bool next_event(struct pass *pass, struct trace_event *ev)
+{
+	char why[WHY_MAX] = "";
+	int got;
+
+	if (pass->has_next) {
+		pass->has_next = false;
+		*ev = pass->next;
+		return true;
+	}
+	got = trace_next(pass->trace, ev, why, sizeof(why));
+	if (got < 0)
+		pass->why = g_strdup(why);
+	if (got > 0 && pass->disk.slots &&
+	    vantage_step(&pass->disk, ev) == VANTAGE_STORE_FIRST) {
+		pass->next = *ev;
+		pass->has_next = true;
+		ev->op = TRACE_STORE;
+	}
+	return got > 0;
+}
+
+static uint8_t kind_of(const struct pass *pass, uint32_t content)
+{
+	static const uint8_t kinds[] = {
+		[PAGE_DATA] = ZDEDUP_PAGE_DATA,
+		[PAGE_ZERO] = ZDEDUP_PAGE_ZERO,
+		[PAGE_SAME_FILLED] = ZDEDUP_PAGE_SAME_FILLED,
+	};
+
+	return kinds[pages_class(pass->pages, content)];
+}
+
+/* The first store of a content: its facts are to be found. */
+static void add_fresh(struct pass *pass, struct batch *batch, uint32_t content)
+{
+	const void *page = NULL;
+
+	if (trace_summary(pass->trace)->has_pages)
+		page = trace_page(pass->trace, content);
+	if (pass->bytes)
+		pass->bytes[content] = page;
+	batch->fresh[batch->nr_fresh++] = (struct fresh){ content, page };
+}
+
+static const struct census *any_census(const struct pass *pass)
+{
+	return &pass->census[pass->uses[LOADS_EMPTY] ? LOADS_EMPTY :
+						       LOADS_KEEP];
+}
+
+static struct step *add_step(struct pass *pass, struct batch *batch,
+			     const struct trace_event *ev)
+{
+	struct step *step = &batch->steps[batch->nr++];
+
+	*step = (struct step){
+		.seq = ev->seq, .slot = ev->slot, .memcg = ev->memcg,
+		.type = ev->type, .op = ev->op, .folio = 1,
+	};
+	if (ev->op == TRACE_STORE) {
+		step->content = pages_content(pass->pages, ev->page);
+		step->kind = kind_of(pass, step->content);
+		if (!any_census(pass)->stored[step->content])
+			add_fresh(pass, batch, step->content);
+	}
+	for (unsigned int i = 0; i < NR_LOADS; i++) {
+		if (!pass->uses[i])
+			continue;
+		if (ev->op != TRACE_STORE)
+			step->held[i] = census_held(&pass->census[i], ev);
+		census_event(&pass->census[i], ev);
+	}
+	return step;
+}
+
+/* The trace against itself: does the load name what the slot holds? */
+static bool contradicts(struct pass *pass, const struct trace_event *ev)
+{
+	g_autofree char *device = NULL;
+	bool differs = false;
+
+	if (ev->op != TRACE_LOAD || ev->page == TRACE_NO_PAGE)
+		return false;
+	for (unsigned int i = 0; i < NR_LOADS; i++) {
+		uint32_t held = pass->uses[i] ?
+			census_held(&pass->census[i], ev) : SLOT_EMPTY;
+
+		differs |= held != SLOT_EMPTY &&
+			   pages_content(pass->pages, ev->page) != held - 1;
+	}
+	if (!differs)
+		return false;
+	device = ev->type ? g_strdup_printf(" of device %u", ev->type) : NULL;
+	pass->why = g_strdup_printf("%s: event %" PRIu64 " loads another content than slot %"
+				    PRIu64 "%s holds", trace_path(pass->trace),
+				    ev->seq, ev->slot, device ? device : "");
+	return true;
+}
+
+/* Reads on while the stores belong to @ev's folio, whose first step is @first. */
+static void gather_folio(struct pass *pass, struct batch *batch,
+			 const struct trace_event *ev, struct step *first)
+{
+	struct trace_event next;
+
+	while (first->folio < ZDEDUP_FOLIO_PAGES_MAX) {
+		if (!next_event(pass, &next)) {
+			pass->ended = true;
+			return;
+		}
+		if (next.op != TRACE_STORE || next.folio != ev->folio ||
+		    next.type != ev->type || next.memcg != ev->memcg ||
+		    next.slot != ev->slot + first->folio) {
+			pass->next = next;
+			pass->has_next = true;
+			return;
+		}
+		add_step(pass, batch, &next);
+		first->folio++;
+	}
+}
+
+static void decode(struct pass *pass, struct batch *batch)
+{
+	struct trace_event ev;
+	struct step *step;
+
+	batch->nr = 0;
+	batch->nr_fresh = 0;
+	while (!pass->ended && batch->nr < pass->steps_max &&
+	       batch->nr_fresh < pass->fresh_max) {
+		if (!next_event(pass, &ev) || contradicts(pass, &ev)) {
+			pass->ended = true;
+			break;
+		}
+		step = add_step(pass, batch, &ev);
+		if (ev.op == TRACE_STORE && ev.folio)
+			gather_folio(pass, batch, &ev, step);
+	}
+	if (!pages_stranger(pass->pages))
+		return;
+	/* before any run has met what is wrong */
+	batch->nr = batch->nr_fresh = 0;
+	pass->ended = true;
+	g_free(pass->why);
+	pass->why = g_strdup_printf("%s: does not belong to %s (page %" PRIu64 " has other bytes)",
+				    pass->facts_path, trace_path(pass->trace),
+				    pages_stranger(pass->pages) - 1);
+}
+
+/*------------------------------------------------------------- find, lay */
+
+static void find(struct pass *pass, const struct batch *batch, unsigned int i)
+{
+	unsigned int columns = facts_columns(pass->facts);
+	unsigned int at = i / columns * FRESH_PART;
+	unsigned int end = MIN(at + FRESH_PART, batch->nr_fresh);
+
+	for (; at < end; at++)
+		facts_find(pass->facts, i % columns, batch->fresh[at].content,
+			   batch->fresh[at].page);
+}
+
+static void lay(struct pass *pass, struct batch *batch, unsigned int column)
+{
+	bool digests = facts_is_digests(pass->facts, column);
+
+	for (unsigned int i = 0; i < batch->nr; i++) {
+		if (batch->steps[i].op != TRACE_STORE)
+			continue;
+		if (digests)
+			facts_digest(pass->facts, column,
+				     batch->steps[i].content,
+				     batch->digest[column][i]);
+		else
+			batch->length[column][i] =
+				facts_length(pass->facts, column,
+					     batch->steps[i].content);
+	}
+}
+
+/*------------------------------------------------------------------ rounds */
+
+/* How many tasks a stage has in this round. */
+static unsigned int nr_tasks(const struct pass *pass, int stage)
+{
+	unsigned int columns = facts_columns(pass->facts);
+
+	if (!pass->at[stage])
+		return 0;
+	switch (stage) {
+	case DECODE:
+		return 1;
+	case FIND:
+		return (pass->at[FIND]->nr_fresh + FRESH_PART - 1) /
+		       FRESH_PART * columns;
+	case LAY:
+		return columns;
+	default:
+		return pass->nr_runs;
+	}
+}
+
+/* Long tasks first, so that the round's end is not one thread's. */
+static const int order[NR_STAGES] = { DECODE, RUN, LAY, FIND };
+
+static void do_task(void *data, unsigned int i)
+{
+	struct pass *pass = data;
+	unsigned int k = 0, nr;
+
+	while (i >= (nr = nr_tasks(pass, order[k]))) {
+		i -= nr;
+		k++;
+	}
+	switch (order[k]) {
+	case DECODE:
+		decode(pass, pass->at[DECODE]);
+		break;
+	case FIND:
+		find(pass, pass->at[FIND], i);
+		break;
+	case LAY:
+		lay(pass, pass->at[LAY], i);
+		break;
+	default:
+		run_batch(pass->runs[i], pass->at[RUN], pass->bytes);
+		break;
+	}
+}
+
+/* Moves each batch one stage on; false: none is left. */
+static bool advance(struct pass *pass)
+{
+	bool any = false;
+
+	for (int stage = RUN; stage > DECODE; stage--) {
+		pass->at[stage] = pass->at[stage - 1];
+		any |= pass->at[stage] != NULL;
+	}
+	pass->at[DECODE] = NULL;
+	if (!pass->ended)
+		pass->at[DECODE] = &pass->batches[pass->round++ % NR_STAGES];
+	return any || pass->at[DECODE];
+}
+
+/* The first event at which anything failed, and its line. CMD_OK: nothing did. */
+static int failure(const struct pass *pass)
+{
+	uint64_t first = UINT64_MAX;
+	const struct run *failed = NULL;
+
+	for (unsigned int i = 0; i < pass->nr_runs; i++) {
+		if (run_failed_at(pass->runs[i]) >= first)
+			continue;
+		first = run_failed_at(pass->runs[i]);
+		failed = pass->runs[i];
+	}
+	return failed ? run_complain(failed) : CMD_OK;
+}
+
+static int all_rounds(struct pass *pass)
+{
+	uint64_t events = 0;
+	int status;
+
+	while (advance(pass)) {
+		unsigned int nr = 0;
+
+		for (int stage = DECODE; stage < NR_STAGES; stage++)
+			nr += nr_tasks(pass, stage);
+		crew_round(pass->crew, do_task, pass, nr);
+		/* a run that fails does so before the trace does: it is behind */
+		status = failure(pass);
+		if (status)
+			return status;
+		if (!pass->at[RUN])
+			continue;
+		events += pass->at[RUN]->nr;
+		progress_at(events);
+	}
+	if (!pass->why)
+		return CMD_OK;
+	cmd_error("%s", pass->why);
+	return CMD_INPUT;
+}
+
+/*------------------------------------------------------------------- a pass */
+
+static void batch_init(const struct pass *pass, struct batch *batch)
+{
+	const struct facts *facts = pass->facts;
+	unsigned int columns = facts_columns(facts);
+	unsigned int steps = pass->steps_max + ZDEDUP_FOLIO_PAGES_MAX;
+
+	batch->steps = g_new(struct step, steps);
+	batch->fresh = g_new(struct fresh,
+			     pass->fresh_max + ZDEDUP_FOLIO_PAGES_MAX);
+	batch->length = g_new0(uint16_t *, columns);
+	batch->digest = g_malloc0_n(columns, sizeof(*batch->digest));
+	for (unsigned int i = 0; i < columns; i++) {
+		if (facts_is_digests(facts, i))
+			batch->digest[i] = g_malloc_n(steps,
+						sizeof(*batch->digest[i]));
+		else
+			batch->length[i] = g_new(uint16_t, steps);
+	}
+}
+
+static void batch_free(struct batch *batch, unsigned int columns)
+{
+	for (unsigned int i = 0; batch->steps && i < columns; i++) {
+		g_free(batch->length[i]);
+		g_free(batch->digest[i]);
+	}
+	g_free(batch->length);
+	g_free(batch->digest);
+	g_free(batch->steps);
+	g_free(batch->fresh);
+}
+
+void pass_free(struct pass *pass)
+{
+	if (!pass)
+		return;
+	crew_free(pass->crew);
+	for (unsigned int i = 0; i < NR_STAGES; i++)
+		batch_free(&pass->batches[i], facts_columns(pass->facts));
+	for (unsigned int i = 0; i < NR_LOADS; i++)
+		if (pass->uses[i])
+			census_destroy(&pass->census[i]);
+	vantage_end(&pass->disk);
+	pages_free(pass->pages);
+	facts_free(pass->facts);
+	free(pass->bytes);
+	g_free(pass->why);
+	g_free(pass);
+}
+
+static int out_of_memory(const struct pass *pass)
+{
+	cmd_error("%s: out of memory", trace_path(pass->trace));
+	return CMD_INPUT;
+}
+
+/*
+ * A disk keeps what was read, as zswap did before 6.7: nothing is hidden from it
+ * then. Disks see no folios, so no store is put into one.
+ */
+bool pass_splits(const struct trace *trace)
+{
+	const struct trace_summary *summary = trace_summary(trace);
+
+	return !strcmp(summary->vantage, "device") && !summary->has_folio;
+}
+
+static int prepare(struct pass *pass, const struct pass_options *options)
+{
+	bool bytes = false;
+	const char *why;
+
+	pass->facts = facts_new(pass->trace);
+	if (options->facts && facts_load(pass->facts, options->facts))
+		return CMD_INPUT;
+	pass->pages = pages_new(pass->trace, &why);
+	if (!pass->pages) {
+		cmd_error("%s: %s", trace_path(pass->trace), why);
+		return CMD_INPUT;
+	}
+	pages_expect(pass->pages, facts_page_digests(pass->facts));
+	for (unsigned int i = 0; i < pass->nr_runs; i++) {
+		unsigned int loads = run_loads(pass->runs[i]);
+
+		if (run_start(pass->runs[i], pass->trace, pass->facts,
+			      options->verify))
+			return CMD_INPUT;
+		bytes |= run_needs_bytes(pass->runs[i]);
+		for (unsigned int k = 0; k < i; k++)
+			if (run_follow(pass->runs[i], pass->runs[k]))
+				break;
+		if (pass->uses[loads])
+			continue;
+		pass->uses[loads] = true;
+		if (census_init(&pass->census[loads], pass->trace, pass->pages))
+			return out_of_memory(pass);
+		pass->census[loads].loads_kept = loads == LOADS_KEEP;
+	}
+	if (bytes)
+		pass->bytes = calloc(trace_summary(pass->trace)->nr_pages + 1,
+				     sizeof(*pass->bytes));
+	if (bytes && !pass->bytes)
+		return out_of_memory(pass);
+	if (pass_splits(pass->trace) && pass->uses[LOADS_EMPTY] &&
+	    !vantage_begin(&pass->disk, trace_summary(pass->trace)))
+		return out_of_memory(pass);
+	for (unsigned int i = 0; i < NR_STAGES; i++)
+		batch_init(pass, &pass->batches[i]);
+	return CMD_OK;
+}
+
+int pass_run(struct trace *trace, struct run *const *runs, unsigned int nr_runs,
+	     const struct pass_options *options, struct pass **out)
+{
+	struct pass *pass = g_new0(struct pass, 1);
+	int status;
+
+	*out = pass;
+	pass->trace = trace;
+	pass->runs = runs;
+	pass->nr_runs = nr_runs;
+	pass->steps_max = nr_runs < MANY_RUNS ? STEPS_FEW : STEPS_MANY;
+	pass->fresh_max = nr_runs < MANY_RUNS ? FRESH_FEW : FRESH_MANY;
+	pass->facts_path = options->facts;
+	status = prepare(pass, options);
+	if (status)
+		return status;
+	pass->crew = crew_new(options->jobs);
+	progress_start(options->what, trace_summary(trace)->events);
+	status = all_rounds(pass);
+	progress_wipe();
+	return status ? status : facts_save(pass->facts);
+}
+
+const struct replay_result *pass_finish(const struct pass *pass,
+					struct run *run)
+{
+	return run_finish(run, &pass->census[run_loads(run)].n,
+			  pass->disk.re_stores);
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * report-sweep.c - many runs beside each other: a table, on a terminal or a page
+ *
+ * Columns are what differs between the runs, and a few figures: the mean over the
+ * events for a stream, the state after the last page for a page set, as the
+ * verdict of a replay has it.
+ */
+#include "report-sweep.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "report.h"
+
+/* What can differ, by its path in the report. */
+static const struct {
+	const char *path, *title;
+} inputs[] = {
+	{ "trace.path", "trace" },
+	{ "config.kernel", "kernel" },
+	{ "config.compressor", "compressor" },
+	{ "config.zpool", "zpool" },
+	{ "config.hash", "hash" },
+	{ "config.dedup", "dedup" },
+	{ "config.compare", "compare" },
+	{ "config.charge", "charge" },
+	{ "config.domain", "domain" },
+	{ "config.writeback", "writeback" },
+	{ "config.memcg_config", "memcg config" },
+	{ "config.seed", "seed" },
+	{ "config.totalram_pages", "totalram pages" },
+	{ "config.max_pool_percent", "max pool %" },
+	{ "config.accept_threshold_percent", "accept %" },
+};
+
+/* @moment: the path is below over_time.mean or over_time.last. */
+static const struct {
+	const char *path, *title;
+	bool moment, bytes;
+} figures[] = {
+	{ "density.pool_bytes", "pool", true, true },
+	{ "density.metadata_bytes", "metadata", true, true },
+	{ "density.ratio_net", "density", true, false },
+	{ "dedup.saved_bytes_net", "saved net", true, true },
+	{ "dedup.saved_percent_net", "saved %", true, false },
+	{ "hits.hit_rate", "hit rate", false, false },
+	{ "counters.pswpout", "to device", false, false },
+};
+
+/* Those with a bar on the page. */
+enum { BAR_DENSITY = 2, BAR_SAVED = 4 };
+
+/**
+ * struct table - cells of text
+ * @titles: of the columns; @cells: row by row
+ * @inputs: how many of the columns say what a run is
+ */
+struct table {
+	GPtrArray *titles, *cells;
+	unsigned int inputs;
+};
+
+static const struct value *run_at(const struct sweep_report *report, guint i)
+{
+	return g_ptr_array_index(report->runs, i);
+}
+
+static const struct value *figure(const struct value *run, unsigned int i)
+{
+	const char *format = value_find(run, "trace.format")->string;
+	g_autofree char *path = g_strdup_printf("over_time.%s.%s",
+		!strcmp(format, "raw") ? "last" : "mean", figures[i].path);
+
+	return value_find(run, figures[i].moment ? path : figures[i].path);
+}
+
+/* As JSON would have it; "-" for null. */
+static char *cell(const struct value *value, bool bytes)
+{
+	char buf[REPORT_BYTES_MAX];
+	int64_t size;
+
+	if (!value || value->kind == VALUE_NULL)
+		return g_strdup("-");
+	if (value->kind == VALUE_STRING)
+		return g_strdup(value->string);
+	if (value->kind == VALUE_DECIMAL)
+		return value_text(value);
+	size = value->kind == VALUE_SIGNED ? value->integer :
+					     (int64_t)value->number;
+	return bytes ? g_strdup(report_bytes(buf, size)) : value_text(value);
+}
+
+static bool differs(const struct sweep_report *report, const char *path)
+{
+	g_autofree char *first = cell(value_find(run_at(report, 0), path),
+				      false);
+
+	for (guint i = 1; i < report->runs->len; i++) {
+		g_autofree char *other =
+			cell(value_find(run_at(report, i), path), false);
+
+		if (strcmp(first, other))
+			return true;
+	}
+	return false;
+}
+
+static struct table *table_new(const struct sweep_report *report)
+{
+	struct table *table = g_new0(struct table, 1);
+	bool shown[G_N_ELEMENTS(inputs)];
+
+	table->titles = g_ptr_array_new();
+	table->cells = g_ptr_array_new_with_free_func(g_free);
+	for (unsigned int i = 0; i < G_N_ELEMENTS(inputs); i++) {
+		shown[i] = differs(report, inputs[i].path);
+		if (!shown[i])
+			continue;
+		g_ptr_array_add(table->titles, (gpointer)inputs[i].title);
+		table->inputs++;
+	}
+	for (unsigned int i = 0; i < G_N_ELEMENTS(figures); i++)
+		g_ptr_array_add(table->titles, (gpointer)figures[i].title);
+	for (guint r = 0; r < report->runs->len; r++) {
+		const struct value *run = run_at(report, r);
+
+		for (unsigned int i = 0; i < G_N_ELEMENTS(inputs); i++)
+			if (shown[i])
+				g_ptr_array_add(table->cells,
+					cell(value_find(run, inputs[i].path),
+					     false));
+		for (unsigned int i = 0; i < G_N_ELEMENTS(figures); i++)
+			g_ptr_array_add(table->cells,
+					cell(figure(run, i), figures[i].bytes));
+	}
+	return table;
+}
+
+static void table_free(struct table *table)
+{
+	g_ptr_array_unref(table->titles);
+	g_ptr_array_unref(table->cells);
+	g_free(table);
+}
+
+struct value *report_sweep(struct sweep_report *report)
+{
+	struct value *object = value_object(), *runs = value_array();
+
+	value_string(object, "schema", "zdedup.sweep/1");
+	for (guint i = 0; i < report->runs->len; i++)
+		value_add(runs, NULL, g_ptr_array_index(report->runs, i));
+	g_ptr_array_set_size(report->runs, 0);
+	value_add(object, "runs", runs);
+	return object;
+}
+
+/*-------------------------------------------------------------------- text */
+
+static int width_of(const struct table *table, guint column)
+{
+	glong width = g_utf8_strlen(g_ptr_array_index(table->titles, column),
+				    -1);
+
+	for (guint i = column; i < table->cells->len; i += table->titles->len)
+		width = MAX(width, g_utf8_strlen(
+				g_ptr_array_index(table->cells, i), -1));
+	return (int)width;
+}
+
+/* Words to the left, figures to the right; nothing behind the last one. */
+static void put_cell(FILE *file, const struct table *table, guint column,
+		     const char *text)
+{
+	int pad = width_of(table, column) - (int)g_utf8_strlen(text, -1);
+	bool last = column + 1 == table->titles->len;
+
+	if (column < table->inputs)
+		fprintf(file, "%s%*s", text, last ? 0 : pad, "");
+	else
+		fprintf(file, "%*s%s", pad, "", text);
+	fputs(last ? "\n" : "  ", file);
+}
+
+void report_sweep_text(FILE *file, const struct sweep_report *report)
+{
+	struct table *table = table_new(report);
+	guint columns = table->titles->len;
+
+	for (guint i = 0; i < columns; i++)
+		put_cell(file, table, i, g_ptr_array_index(table->titles, i));
+	for (guint i = 0; i < table->cells->len; i++)
+		put_cell(file, table, i % columns,
+			 g_ptr_array_index(table->cells, i));
+	fprintf(file, "\n%u runs; the mean over a stream's events, what is after a page set's last.\n",
+		report->runs->len);
+	table_free(table);
+}
+
+/*-------------------------------------------------------------------- HTML */
+
+static void put_html(FILE *file, const char *text)
+{
+	g_autofree char *escaped = g_markup_escape_text(text, -1);
+
+	fputs(escaped, file);
+}
+
+/* The largest of a figure over the runs; the bars are parts of it. */
+static int64_t largest(const struct sweep_report *report, unsigned int i)
+{
+	int64_t most = 0;
+
+	for (guint r = 0; r < report->runs->len; r++) {
+		const struct value *v = figure(run_at(report, r), i);
+
+		if (v && v->kind == VALUE_DECIMAL)
+			most = MAX(most, v->integer);
+	}
+	return most;
+}
+
+static void put_bar(FILE *file, const struct value *value, int64_t most)
+{
+	int64_t percent = 0;
+
+	if (most && value && value->kind == VALUE_DECIMAL && value->integer > 0)
+		percent = (int64_t)((__int128)value->integer * 100 / most);
+	fprintf(file, "<div class=\"bar\" style=\"width:%" PRId64 "%%\"></div>",
+		percent);
+}
+
+static void put_row(FILE *file, const struct sweep_report *report,
+		    const struct table *table, guint row)
+{
+	const struct value *run = run_at(report, row);
+	guint columns = table->titles->len;
+
+	fputs("<tr>", file);
+	for (guint i = 0; i < columns; i++) {
+		guint f = i - table->inputs;
+
+		fputs(i < table->inputs ? "<td>" : "<td class=\"n\">", file);
+		put_html(file, g_ptr_array_index(table->cells,
+						 row * columns + i));
+		if (i >= table->inputs &&
+		    (f == BAR_DENSITY || f == BAR_SAVED))
+			put_bar(file, figure(run, f), largest(report, f));
+		fputs("</td>", file);
+	}
+	fputs("</tr>\n", file);
+}
+
+void report_sweep_html(FILE *file, const struct sweep_report *report)
+{
+	struct table *table = table_new(report);
+
+	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
+	      "<title>zdedup sweep</title>\n<style>\n"
+	      "body { font-family: sans-serif; margin: 2em; }\n"
+	      "table { border-collapse: collapse; }\n"
+	      "th, td { padding: 0.2em 0.8em; border-bottom: 1px solid #ccc; text-align: left; }\n"
+	      "td.n { text-align: right; font-variant-numeric: tabular-nums; }\n"
+	      "div.bar { height: 0.3em; background: #4477aa; }\n"
+	      "</style>\n</head>\n<body>\n<h1>zdedup sweep</h1>\n", file);
+	fprintf(file, "<p>%u runs. Figures are the mean over the events of a stream, and what is after the last page of a page set. Bars are parts of the largest value of their column.</p>\n",
+		report->runs->len);
+	fputs("<table>\n<thead>\n<tr>", file);
+	for (guint i = 0; i < table->titles->len; i++) {
+		fputs("<th>", file);
+		put_html(file, g_ptr_array_index(table->titles, i));
+		fputs("</th>", file);
+	}
+	fputs("</tr>\n</thead>\n<tbody>\n", file);
+	for (guint i = 0; i < report->runs->len; i++)
+		put_row(file, report, table, i);
+	fputs("</tbody>\n</table>\n</body>\n</html>\n", file);
+	table_free(table);
+}

@@ -1,0 +1,705 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * run.c - one configuration: a model, what it is compared with, and its result
+ *
+ * A model that nobody asks for bytes, neither to verify them nor to time how they
+ * are made, holds none: it is told of each page what its content is known to be
+ * (facts.h), so that a content is compressed once however often it is stored.
+ */
+#include "run.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "memcgs.h"
+
+#define PAGE ZDEDUP_PAGE_SIZE
+#define NO_COLUMN (-1)
+
+G_STATIC_ASSERT(ZDEDUP_PAGE_SIZE == TRACE_PAGE_SIZE);
+G_STATIC_ASSERT(ZDEDUP_TYPES_MAX >= TRACE_TYPES_MAX);
+
+/* A slot whose store was refused: its page is in memory, or was since freed there. */
+enum { KEPT = 1, GONE };
+
+/**
+ * struct run - one configuration over a trace
+ * @zd:        the model
+ * @has_bytes: @zd holds the pages' bytes
+ * @base:      with a limit, the same without dedup, and without bytes: it may store
+ *             other pages. Without one it would store the same, and @zd's shadow pool
+ *             tells its size
+ * @lengths, @digests: columns of the facts, or NO_COLUMN
+ * @refused:   KEPT or GONE by slot; NULL until a store is refused for good, which
+ *             only a memcg that forbids writeback does
+ * @events:    done so far; @due: the next checkpoint
+ * @status, @failed_at, @why: of the failure
+ * @same:      the run whose results this one's are, see run_follow
+ */
+struct run {
+	const struct replay_options *options;
+	struct zdedup *zd, *base;
+	bool has_bytes;
+	unsigned int loads;
+	struct memcgs *memcgs;
+	struct trace *trace;
+	int lengths, digests;
+	GHashTable *refused;
+	uint64_t events, due;
+	struct replay_result result;
+	uint8_t *folio;
+	int status;
+	uint64_t failed_at;
+	char *why;
+	const struct run *same;
+	uint8_t page[ZDEDUP_PAGE_SIZE];
+};
+
+static void model_config(const struct run *run, bool baseline,
+			 struct zdedup_config *config)
+{
+	const struct replay_options *options = run->options;
+
+	zdedup_config_init(config);
+	config->kernel = options->kernel;
+	config->compressor = options->compressor;
+	config->zpool = options->zpool;
+	config->hash = options->hash;
+	config->dedup = baseline ? "none" : options->dedup;
+	/* without sharing there is nothing to compare, split or spare */
+	if (!baseline) {
+		config->compare = options->compare;
+		config->charge = options->charge;
+		config->writeback = options->writeback;
+	}
+	config->seed = options->seed;
+	config->totalram_pages = replay_totalram_pages(options);
+	config->max_pool_percent = (unsigned int)options->max_pool_percent;
+	config->accept_threshold_percent =
+		(unsigned int)options->accept_threshold_percent;
+	config->verify = run->result.verified && !baseline;
+	config->lengths_only = baseline || !run->has_bytes;
+}
+
+/* The words are the model's to judge: one is made and thrown away. */
+static int check_words(const char *command, const struct run *run)
+{
+	struct zdedup_config config;
+	char why[ZDEDUP_WHY_MAX] = "";
+	struct zdedup *zd;
+	int err;
+
+	model_config(run, false, &config);
+	config.lengths_only = true;
+	err = zdedup_create(&config, &zd, why);
+	zdedup_destroy(zd);
+	if (err == -EINVAL)
+		return cmd_usage(command, "%s", why);
+	if (err) {
+		cmd_error("%s", *why ? why : strerror(-err));
+		return CMD_INPUT;
+	}
+	return CMD_OK;
+}
+
+int run_create(const char *command, const struct replay_options *options,
+	       struct run **out)
+{
+	struct run *run = g_new0(struct run, 1);
+
+	*out = run;
+	run->options = options;
+	run->failed_at = UINT64_MAX;
+	run->lengths = run->digests = NO_COLUMN;
+	run->loads = zdedup_kernel_keeps_loads(options->kernel) ? LOADS_KEEP :
+								   LOADS_EMPTY;
+	run->memcgs = memcgs_load(options->memcg_config);
+	if (!run->memcgs)
+		return CMD_INPUT;
+	run->result.limited = replay_totalram_pages(options) ||
+			      memcgs_limited(run->memcgs);
+	run->result.has_baseline = replay_dedups(options);
+	return check_words(command, run);
+}
+
+void replay_result_clear(struct replay_result *result)
+{
+	g_free(result->codec_version);
+	g_free(result->codec_note);
+	if (result->checkpoints)
+		g_array_unref(result->checkpoints);
+}
+
+void run_free(struct run *run)
+{
+	if (!run)
+		return;
+	zdedup_destroy(run->zd);
+	zdedup_destroy(run->base);
+	memcgs_free(run->memcgs);
+	replay_result_clear(&run->result);
+	if (run->refused)
+		g_hash_table_destroy(run->refused);
+	g_free(run->folio);
+	g_free(run->why);
+	g_free(run);
+}
+
+bool run_needs_bytes(const struct run *run)
+{
+	return run->has_bytes;
+}
+
+unsigned int run_loads(const struct run *run)
+{
+	return run->loads;
+}
+
+const struct replay_options *run_options(const struct run *run)
+{
+	return run->options;
+}
+
+uint64_t run_failed_at(const struct run *run)
+{
+	return run->failed_at;
+}
+
+int run_complain(const struct run *run)
+{
+	cmd_error("%s", run->why);
+	return run->status;
+}
+
+/*------------------------------------------------------------------ start */
+
+static int make_model(const struct run *run, bool baseline, struct zdedup **out)
+{
+	const struct trace_summary *summary = trace_summary(run->trace);
+	const struct replay_result *result = &run->result;
+	struct zdedup_config config;
+	char why[ZDEDUP_WHY_MAX] = "";
+	int err;
+
+	model_config(run, baseline, &config);
+	config.shadow = !baseline && result->has_baseline && !result->limited;
+	err = zdedup_create(&config, out, why);
+	if (err) {
+		cmd_error("%s", *why ? why : strerror(-err));
+		return CMD_INPUT;
+	}
+	err = memcgs_build(run->memcgs, *out);
+	if (err) {
+		cmd_error("%s: %s", run->options->memcg_config,
+			  strerror(-err));
+		return CMD_INPUT;
+	}
+	for (unsigned int t = 0; t < TRACE_TYPES_MAX && !err; t++)
+		if (summary->slots[t])
+			err = zdedup_swapon(*out, t, summary->slots[t]);
+	if (!err)
+		return CMD_OK;
+	cmd_error("%s: swap device: %s", trace_path(run->trace),
+		  strerror(-err));
+	return CMD_INPUT;
+}
+
+static int need_columns(struct run *run, struct facts *facts)
+{
+	const struct replay_options *o = run->options;
+	char *why = NULL;
+
+	if (!run->has_bytes || run->base)
+		run->lengths = facts_lengths(facts, o->compressor, o->kernel,
+					     &why);
+	if (!why && !run->has_bytes && run->result.has_baseline)
+		run->digests = facts_digests(facts, o->hash, o->seed, &why);
+	if (!why)
+		return CMD_OK;
+	cmd_error("%s", why);
+	g_free(why);
+	return CMD_INPUT;
+}
+
+/* Verification needs the trace's bytes; so does timing: what is timed is theirs. */
+static int choose_bytes(struct run *run, bool verify)
+{
+	const struct replay_options *o = run->options;
+	bool bytes = trace_summary(run->trace)->has_pages;
+
+	run->result.verified = o->verify || (verify && bytes && !o->no_verify);
+	run->has_bytes = run->result.verified || o->timing;
+	if (bytes || !run->has_bytes)
+		return CMD_OK;
+	cmd_error("%s: carries no bytes, so there is nothing to %s with (%s)",
+		  trace_path(run->trace), o->verify ? "verify" : "measure time",
+		  o->verify ? "--verify" : "--timing");
+	return CMD_INPUT;
+}
+
+int run_start(struct run *run, struct trace *trace, struct facts *facts,
+	      bool verify)
+{
+	const struct replay_options *options = run->options;
+	struct replay_result *result = &run->result;
+	char note[ZDEDUP_WHY_MAX];
+
+	run->trace = trace;
+	if (choose_bytes(run, verify) || make_model(run, false, &run->zd))
+		return CMD_INPUT;
+	if (result->has_baseline && result->limited &&
+	    make_model(run, true, &run->base))
+		return CMD_INPUT;
+	if (need_columns(run, facts))
+		return CMD_INPUT;
+	result->path = trace_path(trace);
+	result->format = trace_format(trace);
+	result->kernel = options->kernel;
+	result->vantage = trace_summary(trace)->vantage;
+	result->codec_version = g_strdup(zdedup_codec_version(run->zd));
+	if (!zdedup_codec_exact(run->zd, note))
+		result->codec_note = g_strdup(note);
+	result->stand_in = facts_stand_in(facts, run->digests);
+	run->due = options->checkpoint_every;
+	if (options->checkpoint_every)
+		result->checkpoints = g_array_new(FALSE, FALSE,
+					sizeof(struct replay_checkpoint));
+	if (options->timing)
+		timing_start(&result->timing, run->zd);
+	return CMD_OK;
+}
+
+/*----------------------------------------------------- runs that are the same */
+
+/* What matters whether or not contents are shared. */
+static bool same_pool(const struct replay_options *a,
+		      const struct replay_options *b)
+{
+	return !strcmp(a->kernel, b->kernel) &&
+	       !strcmp(a->compressor, b->compressor) &&
+	       !strcmp(a->zpool, b->zpool) &&
+	       !g_strcmp0(a->memcg_config, b->memcg_config) &&
+	       a->totalram == b->totalram &&
+	       a->max_pool_percent == b->max_pool_percent &&
+	       a->accept_threshold_percent == b->accept_threshold_percent;
+}
+
+/* Where all is the root's, sharing inside a memcg is sharing with all. */
+static bool same_policy(const char *a, const char *b, bool memcgs)
+{
+	static const char always[] = "always", memcg[] = "memcg";
+
+	if (!memcgs && g_str_has_prefix(a, memcg) &&
+	    g_str_has_prefix(b, always)) {
+		a += strlen(memcg);
+		b += strlen(always);
+	} else if (!memcgs && g_str_has_prefix(a, always) &&
+		   g_str_has_prefix(b, memcg)) {
+		a += strlen(always);
+		b += strlen(memcg);
+	}
+	return !strcmp(a, b);
+}
+
+static bool same_sharing(const struct run *run, const struct run *other)
+{
+	const struct replay_options *a = run->options, *b = other->options;
+
+	/* who shares nothing digests nothing */
+	if (!replay_dedups(a) || !replay_dedups(b))
+		return replay_dedups(a) == replay_dedups(b);
+	return same_policy(a->dedup, b->dedup,
+			   trace_summary(run->trace)->has_memcg) &&
+	       !strcmp(a->hash, b->hash) && a->seed == b->seed &&
+	       !strcmp(a->compare, b->compare) &&
+	       !strcmp(a->charge, b->charge) &&
+	       !strcmp(a->writeback, b->writeback);
+}
+
+bool run_follow(struct run *run, const struct run *other)
+{
+	/* who is to verify or to be timed does it */
+	if (run->has_bytes || other->has_bytes || other->same ||
+	    run->options->checkpoint_every || other->options->checkpoint_every ||
+	    !same_pool(run->options, other->options) ||
+	    !same_sharing(run, other))
+		return false;
+	run->same = other;
+	zdedup_destroy(run->zd);
+	zdedup_destroy(run->base);
+	run->zd = run->base = NULL;
+	return true;
+}
+
+static void copy_result(struct run *run)
+{
+	const struct replay_result *from = &run->same->result;
+	struct replay_result *to = &run->result;
+
+	to->stats = from->stats;
+	to->baseline = from->baseline;
+	to->hits = from->hits;
+	to->over_time = from->over_time;
+}
+
+/*---------------------------------------------------------------- failures */
+
+/* The first failure ends the run; its line is printed when its turn has come. */
+static void fail(struct run *run, const struct step *step, int status,
+		 const char *what)
+{
+	g_autofree char *device = step->type ?
+		g_strdup_printf(" of device %u", step->type) : g_strdup("");
+
+	run->status = status;
+	run->failed_at = step->seq;
+	run->why = g_strdup_printf("%s: event %" PRIu64 ": slot %" PRIu64 "%s %s",
+				   trace_path(run->trace), step->seq,
+				   step->slot, device, what);
+}
+
+static void model_fails(struct run *run, const struct step *step,
+			const char *verb, int err)
+{
+	g_autofree char *what = g_strdup_printf("%s: %s", verb, strerror(-err));
+
+	fail(run, step, CMD_INPUT, what);
+}
+
+static struct zdedup_slot slot_of(const struct step *step)
+{
+	return (struct zdedup_slot){ .type = step->type, .offset = step->slot };
+}
+
+/*-------------------------------------------- slots that never left memory */
+
+static gpointer refused_key(const struct step *step)
+{
+	return (gpointer)(uintptr_t)((uint64_t)step->type << 40 | step->slot);
+}
+
+static void refuse(struct run *run, const struct step *step, int state)
+{
+	G_STATIC_ASSERT(sizeof(gpointer) >= sizeof(uint64_t));
+	if (!run->refused)
+		run->refused = g_hash_table_new(NULL, NULL);
+	g_hash_table_insert(run->refused, refused_key(step),
+			    GINT_TO_POINTER(state));
+}
+
+/*
+ * What the run's slot held: as the census says, unless the store was refused. The
+ * census of a kernel whose loads keep the slot does not know that such a slot is
+ * gone after one load.
+ */
+static uint32_t held_by(struct run *run, const struct step *step, bool *kept)
+{
+	uint32_t held = step->held[run->loads];
+	int state = 0;
+
+	if (run->refused && held != SLOT_EMPTY)
+		state = GPOINTER_TO_INT(g_hash_table_lookup(run->refused,
+							    refused_key(step)));
+	*kept = state == KEPT;
+	return state == GONE ? SLOT_EMPTY : held;
+}
+
+/*------------------------------------------------------------------ stores */
+
+/* 0, or -1 after a failure: the trace has no bytes and does not know a length. */
+static int get_facts(struct run *run, const struct batch *batch,
+		     unsigned int i, struct zdedup_facts *out)
+{
+	unsigned int end = i + batch->steps[i].folio;
+
+	for (; i < end; i++, out++) {
+		out->identity = batch->steps[i].content;
+		out->kind = batch->steps[i].kind;
+		out->length = batch->length[run->lengths][i];
+		if (!out->length) {
+			fail(run, &batch->steps[i], CMD_INPUT,
+			     "is stored a page whose length this trace does not carry");
+			return -1;
+		}
+		if (run->digests == NO_COLUMN)
+			continue;
+		out->digest[0] = batch->digest[run->digests][i][0];
+		out->digest[1] = batch->digest[run->digests][i][1];
+	}
+	return 0;
+}
+
+/* The pages of a folio back to back: those of a single page are there already. */
+static const void *folio_bytes(struct run *run, const struct step *steps,
+			       const void *const *bytes)
+{
+	if (steps->folio == 1)
+		return bytes[steps->content];
+	if (!run->folio)
+		run->folio = g_malloc((size_t)ZDEDUP_FOLIO_PAGES_MAX * PAGE);
+	for (unsigned int i = 0; i < steps->folio; i++)
+		memcpy(run->folio + (size_t)i * PAGE, bytes[steps[i].content],
+		       PAGE);
+	return run->folio;
+}
+
+static int store_bytes(struct run *run, const struct step *steps,
+		       const void *const *bytes, struct zdedup_result *at)
+{
+	struct timing *timing = run->options->timing ? &run->result.timing :
+						       NULL;
+	const void *pages = folio_bytes(run, steps, bytes);
+	int err;
+
+	if (timing)
+		timing_begin(timing, TIMING_STORE);
+	err = zdedup_store_folio(run->zd, slot_of(steps), steps->memcg, pages,
+				 steps->folio, at);
+	if (timing)
+		timing_end(timing, steps->folio);
+	return err;
+}
+
+static int store_facts(struct run *run, const struct batch *batch,
+		       unsigned int i, struct zdedup_result *at)
+{
+	struct zdedup_facts facts[ZDEDUP_FOLIO_PAGES_MAX];
+	const struct step *step = &batch->steps[i];
+	int err = 0;
+
+	if (get_facts(run, batch, i, facts))
+		return 0;
+	if (!run->has_bytes)
+		err = zdedup_store_facts(run->zd, slot_of(step), step->memcg,
+					 facts, step->folio, at);
+	if (!err && run->base)
+		err = zdedup_store_facts(run->base, slot_of(step), step->memcg,
+					 facts, step->folio, NULL);
+	return err;
+}
+
+/* One folio, most often of one page. */
+static void store(struct run *run, const struct batch *batch, unsigned int i,
+		  const void *const *bytes)
+{
+	const struct step *step = &batch->steps[i];
+	struct zdedup_result at = { .where = ZDEDUP_POOL };
+	int err;
+
+	err = memcgs_need(run->memcgs, step->memcg, run->zd, run->base);
+	if (err) {
+		model_fails(run, step, "names a memcg that cannot be made", err);
+		return;
+	}
+	if (run->has_bytes)
+		err = store_bytes(run, step, bytes, &at);
+	if (!err && run->lengths != NO_COLUMN)
+		err = store_facts(run, batch, i, &at);
+	if (err) {
+		model_fails(run, step, "cannot be stored", err);
+		return;
+	}
+	for (unsigned int k = 0; run->refused && k < step->folio; k++)
+		g_hash_table_remove(run->refused, refused_key(&step[k]));
+	for (unsigned int k = 0;
+	     at.where == ZDEDUP_RESIDENT && k < step->folio; k++)
+		refuse(run, &step[k], KEPT);
+}
+
+/*------------------------------------------------------ loads, invalidates */
+
+/* The model against the trace: the same bytes, by comparing all of them. */
+static void check_bytes(struct run *run, const struct step *step,
+			const void *bytes)
+{
+	if (memcmp(run->page, bytes, PAGE))
+		fail(run, step, CMD_FAILED,
+		     "came back with other bytes than were stored");
+}
+
+static void count_load(struct run *run, const struct step *step, int err,
+		       enum zdedup_where from, const void *const *bytes)
+{
+	struct replay_hits *hits = &run->result.hits;
+	bool kept;
+	uint32_t held = held_by(run, step, &kept);
+
+	hits->loads++;
+	if (err == -EIO) {
+		fail(run, step, CMD_FAILED, "came back damaged");
+	} else if (err && err != -ENOENT) {
+		model_fails(run, step, "cannot be loaded", err);
+	} else if (held == SLOT_EMPTY || kept) {
+		if (!err)
+			fail(run, step, CMD_FAILED,
+			     "is empty and the model returned a page");
+		hits->kept += kept;
+		hits->absent += !kept;
+		if (kept)
+			refuse(run, step, GONE);
+	} else if (err) {
+		fail(run, step, CMD_FAILED,
+		     "was stored to and the model lost the page");
+	} else {
+		hits->from_pool += from == ZDEDUP_POOL;
+		hits->from_device += from == ZDEDUP_DEVICE;
+		hits->from_zero += from == ZDEDUP_ZERO;
+		if (run->result.verified)
+			check_bytes(run, step, bytes[held - 1]);
+	}
+}
+
+static void load(struct run *run, const struct step *step,
+		 const void *const *bytes)
+{
+	struct timing *timing = run->options->timing ? &run->result.timing :
+						       NULL;
+	enum zdedup_where from = ZDEDUP_POOL;
+	int err, base_err;
+
+	if (timing)
+		timing_begin(timing, TIMING_LOAD);
+	err = zdedup_load(run->zd, slot_of(step), run->page, &from);
+	if (timing)
+		timing_end(timing, err ? 0 : 1);
+	if (run->base) {
+		base_err = zdedup_load(run->base, slot_of(step), NULL, NULL);
+		if (base_err && base_err != -ENOENT) {
+			model_fails(run, step, "cannot be loaded without dedup",
+				    base_err);
+			return;
+		}
+	}
+	count_load(run, step, err, from, bytes);
+}
+
+static void invalidate(struct run *run, const struct step *step)
+{
+	int err = zdedup_invalidate(run->zd, slot_of(step));
+	bool kept;
+	uint32_t held = held_by(run, step, &kept);
+
+	if (run->base)
+		zdedup_invalidate(run->base, slot_of(step));
+	if (run->refused)
+		g_hash_table_remove(run->refused, refused_key(step));
+	if (err && err != -ENOENT) {
+		model_fails(run, step, "cannot be freed", err);
+		return;
+	}
+	if (held == SLOT_EMPTY)
+		run->result.hits.absent++;
+	if (!err != (held != SLOT_EMPTY && !kept))
+		fail(run, step, CMD_FAILED,
+		     err ? "was stored to and the model lost the page" :
+			   "is empty and the model held a page");
+}
+
+/*------------------------------------------------------------------ batches */
+
+/* What the pool would hold now without dedup. */
+static uint64_t baseline_pool(struct run *run, const struct zdedup_sizes *sizes)
+{
+	struct zdedup_sizes without;
+
+	if (!run->result.has_baseline)
+		return sizes->pool_total_size;
+	if (!run->base)
+		return sizes->shadow_pool_size;
+	zdedup_get_sizes(run->base, &without);
+	return without.pool_total_size;
+}
+
+/* @nr more events are done: take the samples. */
+static void after_events(struct run *run, unsigned int nr)
+{
+	struct replay_result *result = &run->result;
+	struct replay_checkpoint checkpoint;
+	struct zdedup_sizes sizes;
+
+	run->events += nr;
+	zdedup_get_sizes(run->zd, &sizes);
+	over_time_add(&result->over_time, nr, &sizes,
+		      baseline_pool(run, &sizes));
+	if (!result->checkpoints || run->events < run->due)
+		return;
+	checkpoint.event = run->events;
+	zdedup_get_stats(run->zd, &checkpoint.stats);
+	g_array_append_val(result->checkpoints, checkpoint);
+	run->due = run->events - run->events % run->options->checkpoint_every +
+		   run->options->checkpoint_every;
+}
+
+void run_batch(struct run *run, const struct batch *batch,
+	       const void *const *bytes)
+{
+	unsigned int nr;
+
+	if (run->same)
+		return;
+	for (unsigned int i = 0; i < batch->nr && !run->status; i += nr) {
+		const struct step *step = &batch->steps[i];
+
+		nr = 1;
+		if (step->op == TRACE_STORE) {
+			nr = step->folio;
+			store(run, batch, i, bytes);
+		} else if (step->op == TRACE_LOAD) {
+			load(run, step, bytes);
+		} else {
+			invalidate(run, step);
+		}
+		if (!run->status)
+			after_events(run, nr);
+	}
+}
+
+/*------------------------------------------------------------------- finish */
+
+static void get_stats(struct run *run)
+{
+	struct replay_result *result = &run->result;
+
+	zdedup_get_stats(run->zd, &result->stats);
+	if (run->base) {
+		zdedup_get_stats(run->base, &result->baseline);
+		return;
+	}
+	/* without a limit, all but the pool's size is the same */
+	result->baseline = result->stats;
+	result->baseline.pool_total_size = result->stats.shadow_pool_size;
+}
+
+/* The last checkpoint is the state after the last event. */
+static void last_checkpoint(struct run *run)
+{
+	GArray *all = run->result.checkpoints;
+	struct replay_checkpoint last = {
+		.event = run->events,
+		.stats = run->result.stats,
+	};
+
+	if (all && last.event && (!all->len ||
+	    g_array_index(all, struct replay_checkpoint, all->len - 1).event !=
+	    last.event))
+		g_array_append_val(all, last);
+}
+
+const struct replay_result *run_finish(struct run *run,
+				       const struct census_counts *counts,
+				       uint64_t put_in)
+{
+	if (run->options->timing)
+		timing_finish(&run->result.timing);
+	if (run->same)
+		copy_result(run);
+	else
+		get_stats(run);
+	run->result.counts = *counts;
+	run->result.put_in = put_in;
+	last_checkpoint(run);
+	return &run->result;
+}

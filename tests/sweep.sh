@@ -1,0 +1,329 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# zdedup sweep and the file of facts: runs together are the same as replays alone,
+# whatever the threads; what a bad list, a foreign or damaged file, and a signal
+# lead to. TAP on stdout.
+#
+# usage: sweep.sh ZDEDUP FINGERPRINT
+set -u
+
+usage="usage: sweep.sh ZDEDUP FINGERPRINT"
+zdedup=$(realpath "${1:?$usage}")
+fingerprint=$(realpath "${2:?$usage}")
+work=$(mktemp -d) || exit 99
+trap 'rm -rf "$work"' EXIT
+trap 'exit 99' INT TERM
+cd "$work" || exit 99
+
+tests=0
+failed=0
+
+# result NAME STATUS: one line of TAP
+result()
+{
+	tests=$((tests + 1))
+	if [ "$2" -eq 0 ]; then
+		echo "ok $tests - $1"
+	else
+		echo "not ok $tests - $1"
+		failed=$((failed + 1))
+		sed 's/^/# /' err 2>/dev/null
+	fi
+}
+
+# exits NAME STATUS ARGUMENT...: the status, and one line on stderr when it is not 0
+exits()
+{
+	name=$1
+	want=$2
+	shift 2
+	"$zdedup" "$@" >out 2>err </dev/null
+	got=$?
+	lines=$(wc -l <err)
+	bad=0
+	[ "$got" -eq "$want" ] || bad=1
+	if [ "$want" -ne 0 ]; then
+		[ "$lines" -eq 1 ] && grep -q '^zdedup: ' err || bad=1
+	else
+		[ "$lines" -eq 0 ] || bad=1
+	fi
+	[ $bad -eq 0 ] || echo "# status $got, want $want; $lines lines on stderr"
+	result "$name" $bad
+}
+
+# said NAME FILE PATTERN: the last command's out or err has a matching line
+said()
+{
+	grep -q -e "$3" "$2"
+	result "$1" $?
+}
+
+# A stream of stores, loads and frees over 300 contents, 40 of them twice; memcgs, folios.
+# trace DIR SEED EVENTS
+trace()
+{
+	mkdir -p "$1"
+	awk -v s="$2" -v n="$3" 'BEGIN {
+		srand(s)
+		print "seq,time_us,op,slot,page,memcg,folio"
+		for (seq = 0; seq < n; seq++) {
+			slot = int(rand() * 400)
+			r = rand()
+			if (r < 0.5 || !(slot in held)) {
+				page = int(rand() * 340)
+				held[slot] = page
+				printf "%d,%d,store,%d,%d,%d,0\n", seq, seq, slot, page, slot % 3
+			} else if (r < 0.9) {
+				printf "%d,%d,load,%d,%d,%d,0\n", seq, seq, slot, held[slot], slot % 3
+				delete held[slot]
+			} else {
+				printf "%d,%d,invalidate,%d,,%d,0\n", seq, seq, slot, slot % 3
+				delete held[slot]
+			}
+		}
+		for (k = 0; k < 4; k++)
+			printf "%d,%d,store,%d,%d,1,77\n", n + k, n + k, 500 + k, k
+	}' >"$1/ops.csv"
+	awk -v s="$2" 'BEGIN {
+		for (p = 0; p < 340; p++)
+			for (i = 0; i < 512; i++)
+				printf "%07d%s", ((p % 300) * 7919 * s + i * i * (p % 7)) % 9999991, i % 2 ? "\n" : " "
+	}' >"$1/pages.raw"
+}
+
+trace a 1 9000
+trace b 2 3000
+mkdir liar
+printf 'seq,time_us,op,slot,page\n0,1,store,5,0\n1,2,load,5,1\n' >liar/ops.csv
+cp a/pages.raw liar/pages.raw
+
+#------------------------------------------------------------- usage and words
+
+exits "--help" 0 sweep --help
+said "--help has examples" out '^examples:'
+exits "no trace" 2 sweep
+exits "a bad compressor in a list" 2 sweep --compressor lz4,lz5 a
+said "is named" err "lz5"
+exits "a bad number in a list" 2 sweep --seed 1,two a
+said "is named, too" err "two"
+exits "a bad kernel in a list" 2 sweep --kernel 7.2,2.4 a
+said "and so is it" err "2\.4"
+exits "nothing between two commas" 2 sweep --dedup none,,always a
+exits "no jobs" 2 sweep --jobs 0 a
+exits "more runs than fit" 2 sweep --seed "$(seq -s, 5000)" a
+exits "one file of facts for two traces" 2 sweep --facts f a b
+exits "two ways to keep facts" 2 replay --facts f --keep-facts a
+exits "a trace that contradicts itself" 3 sweep liar
+said "which event" err 'liar: event 1 loads another content than slot 5 holds'
+exits "the second trace is not there" 3 sweep -o gone.json a nowhere
+[ -z "$(ls gone.json* 2>/dev/null)" ]
+result "and leaves no report" $?
+
+#----------------------------------------------------------- the same as alone
+
+# run N: run N (from 0) of sweep.json, as replay prints it
+run()
+{
+	awk -v n="$1" '
+		/^    [{]/ { k++ }
+		k == n + 1 && /^    / { print substr($0, 5) }
+		/^    [}]/ && k == n + 1 { exit }' sweep.json | sed '$s/},$/}/'
+}
+
+n=0
+lists="--kernel 7.2,6.1 --compressor lz4,zstd:level=1 --dedup none,always,memcg --hash xxh64,crc32c:bits=6 --zpool zsmalloc,zbud"
+# shellcheck disable=SC2086
+exits "a sweep of 48 runs over two traces" 0 sweep $lists --jobs 2 --format json -o sweep.json a b
+bad=0
+for t in a b; do
+	for kernel in 7.2 6.1; do
+		for compressor in lz4 zstd:level=1; do
+			for zpool in zsmalloc zbud; do
+				for hash in xxh64 crc32c:bits=6; do
+					for dedup in none always memcg; do
+						"$zdedup" replay --no-verify --kernel $kernel --compressor $compressor \
+							--dedup $dedup --hash $hash --zpool $zpool --format json $t >alone.json 2>err
+						run $n >together.json
+						cmp -s alone.json together.json || {
+							bad=1
+							echo "# run $n: $t $kernel $compressor $dedup $hash $zpool"
+						}
+						n=$((n + 1))
+					done
+				done
+			done
+		done
+	done
+done
+[ "$n" -eq "$(grep -c '"zdedup.replay/1"' sweep.json)" ] || bad=1
+result "each of the $n runs is the replay of its configuration" $bad
+
+# shellcheck disable=SC2086
+"$zdedup" sweep $lists --jobs 1 --format json -o one.json a b && cmp -s one.json sweep.json
+result "one thread or two: the same bytes" $?
+# shellcheck disable=SC2086
+"$zdedup" sweep b --format json $lists -o b.json &&
+	"$zdedup" sweep --zpool zsmalloc,zbud --hash xxh64,crc32c:bits=6 --dedup none,always,memcg \
+		--compressor lz4,zstd:level=1 b --kernel 7.2,6.1 --jobs 5 --format json -o b2.json &&
+	cmp -s b.json b2.json
+result "whatever the order of the options" $?
+
+printf '[1]\nparent=0\nzswap.max=0\nzswap.writeback=false\n' >memcgs.conf
+"$zdedup" sweep --memcg-config memcgs.conf --totalram 2M --kernel 7.2,6.1 --dedup always --format json a >sweep.json 2>err
+bad=$?
+n=0
+for kernel in 7.2 6.1; do
+	"$zdedup" replay --no-verify --memcg-config memcgs.conf --totalram 2M --kernel $kernel --dedup always --format json a >alone.json
+	run $n >together.json
+	cmp -s alone.json together.json || bad=1
+	grep -q '"kept_in_memory": [1-9]' together.json || bad=1
+	n=$((n + 1))
+done
+result "with a limit, and stores that stay in memory" $bad
+mkdir gone && cp b/pages.raw gone/ && cat >gone/ops.csv <<END
+seq,time_us,op,slot,page,memcg
+0,1,store,5,0,1
+1,2,load,5,0,1
+2,3,load,5,0,1
+3,4,invalidate,5,,1
+4,5,store,6,0,2
+5,6,load,6,0,2
+6,7,load,6,0,2
+END
+exits "6.1: what stayed in memory is there for one load" 0 replay --kernel 6.1 --memcg-config memcgs.conf gone \
+	--assert 'hits.kept_in_memory == 1' --assert 'hits.absent == 2' --assert 'hits.from_pool == 2'
+"$zdedup" sweep --verify --dedup none,always --format json a >sweep.json &&
+	"$zdedup" replay --dedup always --format json a >alone.json &&
+	run 1 >together.json && cmp -s alone.json together.json
+result "--verify" $?
+
+#----------------------------------------------------------------- the reports
+
+exits "csv" 0 sweep --dedup none,always --kernel 7.2,6.1 --zpool zsmalloc,ideal --format csv a
+[ "$(wc -l <out)" -eq 9 ] && [ "$(tr -cd ',\n' <out | sort -u | wc -l)" -eq 1 ]
+result "a header and 8 rows of as many cells" $?
+exits "text" 0 sweep --dedup none,always --compressor lz4,zstd a
+said "what differs is a column" out '^compressor  dedup '
+[ "$(grep -c '^lz4 \|^zstd ' out)" -eq 4 ]
+result "and 4 rows" $?
+cp -r b 'b <&">'
+exits "--html" 0 sweep --dedup none,always a 'b <&">' --html page.html -o out.txt
+if command -v xmllint >/dev/null; then
+	xmllint --noout page.html 2>err
+	result "is well-formed" $?
+else
+	echo "# xmllint is missing: whether page.html is well-formed was not checked"
+fi
+[ "$(grep -c '<tr>' page.html)" -eq 5 ] && ! grep -q '<script\|https\?:\|src=\|url(' page.html &&
+	grep -q 'b &lt;&amp;&quot;&gt;' page.html
+result "has a row per run, loads nothing, and escapes names" $?
+exits "a page that cannot be written" 3 sweep a -o x.json --html no/where.html
+[ -z "$(ls x.json* 2>/dev/null)" ]
+result "leaves no report, either" $?
+
+mkdir long
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+	cat a/pages.raw
+done >long/pages.raw
+awk 'BEGIN { print "seq,time_us,op,slot,page"
+	for (i = 0; i < 400000; i++) printf "%d,%d,store,%d,%d\n", i, i, i, i % 3400 }' >long/ops.csv
+"$zdedup" sweep --compressor zstd:level=22,zstd:level=21 --dedup none,always --zpool zsmalloc,zbud,xvmalloc,kmalloc \
+	--jobs 2 -o cut.json --html cut.html --facts cut.facts long >out 2>err &
+run=$!
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+	[ -n "$(ls cut.html.* 2>/dev/null)" ] && break
+	sleep 0.1
+done
+kill -TERM $run
+wait $run
+[ $? -eq 143 ] && [ -z "$(ls cut.* 2>/dev/null)" ] && grep -q '^zdedup: ' err
+result "a signal leaves neither of two reports" $?
+
+#---------------------------------------------------------------- kept facts
+
+"$zdedup" sweep --compressor lz4,zstd --dedup always --format json a >plain.json
+exits "--keep-facts" 0 sweep --compressor lz4,zstd --dedup always --keep-facts --format json -o kept1.json a
+cp a.facts first.facts
+exits "a second time" 0 sweep --compressor lz4,zstd --dedup always --keep-facts --format json -o kept2.json a/
+cmp -s kept1.json plain.json && sed 's|"path": "a/"|"path": "a"|' kept2.json | cmp -s - plain.json
+result "gives the same report" $?
+cmp -s a.facts first.facts
+result "and leaves the file as it was" $?
+exits "another compressor" 0 replay --no-verify --compressor lzo --dedup always --facts a.facts a
+[ "$(wc -c <a.facts)" -gt "$(wc -c <first.facts)" ]
+result "is added" $?
+exits "of another trace" 3 replay --no-verify --facts a.facts b
+said "whose it is not" err 'a.facts: does not belong to b'
+cp -r a other
+printf 'other bytes' | dd of=other/pages.raw bs=4096 seek=7 conv=notrunc 2>/dev/null
+exits "of a trace that differs in one page" 3 replay --no-verify --facts a.facts other
+said "which page" err 'a.facts: does not belong to other (page 7 '
+for at in 0 20 100 3000 "$(($(wc -c <a.facts) - 1))"; do
+	cp a.facts bad.facts
+	printf '\245' | dd of=bad.facts bs=1 seek="$at" conv=notrunc 2>/dev/null
+	exits "damaged at byte $at" 3 replay --no-verify --facts bad.facts a
+done
+head -c 5000 a.facts >bad.facts
+exits "cut short" 3 replay --no-verify --facts bad.facts a
+: >bad.facts
+exits "empty" 3 replay --no-verify --facts bad.facts a
+exits "a folder that is not there" 3 replay --no-verify --facts no/where a
+
+# What is known is not compressed again: the slowest level takes a tenth of the time.
+mkdir slow && head -n 341 long/ops.csv >slow/ops.csv && cp a/pages.raw slow/pages.raw
+cpu()
+{
+	bash -c 'TIMEFORMAT="%U %S"; time "$0" replay --no-verify --compressor zstd:level=22 --facts slow.facts --format json -o "$1" slow' \
+		"$zdedup" "$1" 2>&1 | awk '{ print int(($1 + $2) * 1000) }'
+}
+first=$(cpu slow1.json)
+second=$(cpu slow2.json)
+echo "# CPU ms: $first, then $second"
+cmp -s slow1.json slow2.json && [ $((second * 3)) -lt "$first" ]
+result "known lengths cost a third of the CPU time, or less" $?
+
+#------------------------------------------------------ traces without bytes
+
+"$fingerprint" a same.zdt xxh64 lz4@7.2 zstd:level=1@7.2 lz4@6.1 2>err &&
+	"$fingerprint" a other.zdt other lz4@7.2 zstd:level=1@7.2 lz4@6.1 2>err
+result "traces of a's facts alone are made" $?
+
+# told FILE: what a report says, without where it comes from
+told()
+{
+	grep -v '"path"\|"format"\|"vantage"' "$1"
+}
+
+# facts_alone NAME OPTION...: the facts give the report that the bytes give
+facts_alone()
+{
+	name=$1
+	shift
+	"$zdedup" replay --no-verify --checkpoint-every 1000 --format json "$@" a >one.json 2>err &&
+		"$zdedup" replay --checkpoint-every 1000 --format json "$@" same.zdt >two.json 2>err &&
+		told one.json >one.txt && told two.json >two.txt && cmp -s one.txt two.txt
+	result "$name" $?
+	grep -v '"candidates"\|"compares"\|"false_positives"\|"metadata_bytes"\|"saved\|"ratio_net"' one.txt >one.cut
+	"$zdedup" replay --checkpoint-every 1000 --format json "$@" other.zdt 2>err | told /dev/stdin >two.txt
+	grep -v '"candidates"\|"compares"\|"false_positives"\|"metadata_bytes"\|"saved\|"ratio_net"' two.txt | cmp -s - one.cut
+	result "$name, by the digests of another hash" $?
+}
+facts_alone "facts instead of bytes" --dedup always
+said "what another hash confuses is not known" two.txt '"false_positives": null'
+facts_alone "facts, memcgs, zstd" --dedup memcg --compressor zstd:level=1
+facts_alone "facts, without dedup" --dedup none
+facts_alone "facts, 6.1, a limit" --dedup always --kernel 6.1 --totalram 2M
+exits "a length that it does not carry" 3 replay --compressor lzo same.zdt
+said "is named, and those that it has" err 'same.zdt: carries neither bytes nor the lengths of lzo@7.2 (it has: lz4@7.2, zstd:level=1@7.2, lz4@6.1)'
+exits "--verify without bytes" 3 replay --verify same.zdt
+said "has nothing to verify with" err 'same.zdt: carries no bytes, so there is nothing to verify with'
+exits "--timing without bytes" 3 replay --timing same.zdt
+exits "info without bytes" 0 info same.zdt
+exits "sweep without bytes" 0 sweep --compressor lz4,zstd:level=1 --dedup none,always --keep-facts same.zdt
+[ ! -e same.zdt.facts ]
+result "has no file of facts: they are its own" $?
+exits "text without bytes" 0 replay --dedup always other.zdt
+said "does not claim compares" out 'no digest of this hash'
+
+echo "1..$tests"
+[ $failed -eq 0 ]
