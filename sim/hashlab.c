@@ -333,8 +333,7 @@ static int to_models(struct pass *pass, const struct trace_event *ev,
 		}
 		err = hashlab_store(pass->labs[i], slot, stored - 1,
 				    trace_page(pass->trace, ev->page),
-				    *pages_residents(pass->census.pages,
-						     stored - 1));
+				    pass->census.residents[stored - 1]);
 	}
 	return err;
 }
@@ -355,7 +354,7 @@ static int do_event(struct pass *pass, const struct trace_event *ev)
 
 	if (ev->op == TRACE_STORE) {
 		new = pages_content(pages, ev->page) + 1;
-		new_residents = *pages_residents(pages, new - 1);
+		new_residents = pass->census.residents[new - 1];
 	}
 	err = to_models(pass, ev, new);
 	if (err) {
@@ -366,7 +365,7 @@ static int do_event(struct pass *pass, const struct trace_event *ev)
 	census_event(&pass->census, ev);
 	if (old == new)
 		return CMD_OK;
-	if (indexed(pass, old) && !*pages_residents(pages, old - 1))
+	if (indexed(pass, old) && !pass->census.residents[old - 1])
 		tell_live(pass, old, false);
 	if (indexed(pass, new) && !new_residents)
 		tell_live(pass, new, true);
@@ -378,11 +377,13 @@ int hashlab_trace(struct trace *trace, struct hashlab **labs, unsigned int nr)
 	struct pass pass = { .trace = trace, .labs = labs, .nr = nr };
 	struct trace_event ev;
 	char why[WHY_MAX] = "";
-	const char *reason;
+	const char *reason = "out of memory";
+	struct pages *pages = pages_new(trace, &reason);
 	int status, got = 0;
 
-	if (census_init(&pass.census, trace, &reason)) {
+	if (!pages || census_init(&pass.census, trace, pages)) {
 		cmd_error("%s: %s", trace_path(trace), reason);
+		pages_free(pages);
 		return CMD_INPUT;
 	}
 	status = swapon_all(&pass);
@@ -397,6 +398,7 @@ int hashlab_trace(struct trace *trace, struct hashlab **labs, unsigned int nr)
 		status = CMD_INPUT;
 	}
 	census_destroy(&pass.census);
+	pages_free(pages);
 	return status;
 }
 

@@ -176,6 +176,16 @@ int run_complain(const struct run *run)
 
 /*------------------------------------------------------------------ start */
 
+/*
+ * Would the run without dedup hold other entries at some moment? With a limit it may
+ * refuse others; with 6.1 the slots that wait to be freed hold what they held, of
+ * which a shadow pool knows nothing.
+ */
+static bool diverges(const struct run *run)
+{
+	return run->result.limited || run->loads == LOADS_KEEP;
+}
+
 static int make_model(const struct run *run, bool baseline, struct zdedup **out)
 {
 	const struct trace_summary *summary = trace_summary(run->trace);
@@ -185,7 +195,7 @@ static int make_model(const struct run *run, bool baseline, struct zdedup **out)
 	int err;
 
 	model_config(run, baseline, &config);
-	config.shadow = !baseline && result->has_baseline && !result->limited;
+	config.shadow = !baseline && result->has_baseline && !diverges(run);
 	err = zdedup_create(&config, out, why);
 	if (err) {
 		cmd_error("%s", *why ? why : strerror(-err));
@@ -250,7 +260,7 @@ int run_start(struct run *run, struct trace *trace, struct facts *facts,
 	run->trace = trace;
 	if (choose_bytes(run, verify) || make_model(run, false, &run->zd))
 		return CMD_INPUT;
-	if (result->has_baseline && result->limited &&
+	if (result->has_baseline && diverges(run) &&
 	    make_model(run, true, &run->base))
 		return CMD_INPUT;
 	if (need_columns(run, facts))
