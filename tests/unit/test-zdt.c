@@ -905,6 +905,8 @@ static char *dump(const struct golden *g)
 	char *text = malloc(g->size * 5 + 100), *p = text;
 	size_t i, k;
 
+	if (!text)
+		abort();
 	for (i = 0; i < g->size; i += 16) {
 		p += sprintf(p, "%08zx ", i);
 		for (k = i; k < i + 16; k++) {
