@@ -902,24 +902,27 @@ static void make_example(const char *path)
 /* As hexdump -C, all lines */
 static char *dump(const struct golden *g)
 {
-	char *text = malloc(g->size * 5 + 100), *p = text;
-	size_t i, k;
+	char *text = NULL;
+	size_t len, i, k;
+	FILE *f = open_memstream(&text, &len);
 
-	if (!text)
-		abort();
+	assert_non_null(f);
 	for (i = 0; i < g->size; i += 16) {
-		p += sprintf(p, "%08zx ", i);
+		fprintf(f, "%08zx ", i);
 		for (k = i; k < i + 16; k++) {
-			p += sprintf(p, k % 16 == 8 ? " " : "%s", "");
-			p += k < g->size ? sprintf(p, " %02x", g->bytes[k]) :
-			     sprintf(p, "   ");
+			fputs(k % 16 == 8 ? " " : "", f);
+			if (k < g->size)
+				fprintf(f, " %02x", g->bytes[k]);
+			else
+				fputs("   ", f);
 		}
-		p += sprintf(p, "  |");
+		fputs("  |", f);
 		for (k = i; k < i + 16 && k < g->size; k++)
-			*p++ = g->bytes[k] >= ' ' && g->bytes[k] < 0x7f ?
-			       g->bytes[k] : '.';
-		p += sprintf(p, "|\n");
+			fputc(g->bytes[k] >= ' ' && g->bytes[k] < 0x7f ?
+			      g->bytes[k] : '.', f);
+		fputs("|\n", f);
 	}
+	assert_int_equal(fclose(f), 0);
 	return text;
 }
 
