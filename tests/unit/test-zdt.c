@@ -943,8 +943,9 @@ static void test_format_md(void **state)
 	g = golden(at("example.zdt"));
 	text = dump(&g);
 	if (!strstr(manual, text)) {
-		print_message("# zstd %s; the example is:\n%s",
-			      ZSTD_versionString(), text);
+		print_message("# zstd %s; the example is:\n",
+			      ZSTD_versionString());
+		puts(text);
 		/* another zstd may choose other bytes for the same pages */
 		if (ZSTD_versionNumber() / 100 != 105)
 			skip();
