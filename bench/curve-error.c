@@ -30,7 +30,8 @@
 
 struct event {
 	uint32_t slot, content;
-	uint8_t type, op, held;
+	uint32_t held;	/* by the slot: content + 1 */
+	uint8_t type, op;
 };
 
 /**
@@ -42,7 +43,6 @@ struct bench {
 	struct trace_summary sum;
 	GArray *events;
 	uint16_t *weight;
-	bool *one_word;
 	uint64_t copies, contents, seed, stores;
 	bool dedup;
 };
@@ -81,13 +81,6 @@ static uint32_t weigh(void *data, uint32_t content)
 	return b->weight[content % b->contents];
 }
 
-static bool is_one_word(void *data, uint32_t content)
-{
-	const struct bench *b = data;
-
-	return b->one_word[content % b->contents];
-}
-
 static struct zdedup *make_model(void)
 {
 	struct zdedup_config config;
@@ -121,25 +114,25 @@ static void read_trace(struct bench *b, const char *path)
 		die(reason);
 	b->contents = b->sum.nr_pages;
 	b->weight = g_new0(uint16_t, b->contents);
-	b->one_word = g_new0(bool, b->contents);
 	b->events = g_array_new(FALSE, FALSE, sizeof(struct event));
 	while ((got = trace_next(b->trace, &ev, why, sizeof(why))) > 0) {
 		gpointer key = (gpointer)(uintptr_t)(ev.slot * 32 + ev.type);
 		struct event event = {
 			.slot = (uint32_t)ev.slot, .type = ev.type,
 			.op = ev.op,
-			.held = g_hash_table_remove(held, key),
+			.held = (uint32_t)(uintptr_t)
+				g_hash_table_lookup(held, key),
 		};
+
+		g_hash_table_remove(held, key);
 
 		if (ev.op == TRACE_STORE) {
 			event.content = pages_content(pages, ev.page);
-			b->one_word[event.content] =
-				pages_class(pages, event.content) ==
-				PAGE_SAME_FILLED;
 			if (pages_class(pages, event.content) == PAGE_ZERO) {
 				event.op = TRACE_INVALIDATE;
 			} else {
-				g_hash_table_add(held, key);
+				g_hash_table_insert(held, key,
+					(gpointer)((uintptr_t)event.content + 1));
 				b->stores += b->copies;
 			}
 			if (!b->weight[event.content]) {
@@ -166,7 +159,8 @@ static void do_event(const struct bench *b, struct shards *shards,
 	if (ev->held && ev->op == TRACE_LOAD)
 		shards_load(shards, ev->type, slot);
 	if (ev->held)
-		shards_drop(shards, ev->type, slot);
+		shards_drop(shards, ev->type, slot,
+			    (uint32_t)(ev->held - 1 + copy * b->contents));
 	if (ev->op == TRACE_STORE)
 		shards_store(shards, ev->type, slot,
 			     (uint32_t)(ev->content + copy * b->contents));
@@ -179,7 +173,7 @@ static struct shards *run(struct bench *b, uint32_t threshold, uint64_t seed)
 		.dedup = b->dedup, .threshold = threshold,
 		.intervals = threshold < SHARDS_ALL,
 	};
-	const struct shards_source source = { hash_content, weigh, is_one_word, b };
+	const struct shards_source source = { hash_content, weigh, b };
 	struct trace_summary sum = b->sum;
 	struct shards *shards;
 
@@ -280,7 +274,6 @@ int main(int argc, char **argv)
 	shards_free(exact);
 	g_array_free(b.events, TRUE);
 	g_free(b.weight);
-	g_free(b.one_word);
 	trace_close(b.trace);
 	return 0;
 }

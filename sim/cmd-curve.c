@@ -127,14 +127,6 @@ static uint32_t weigh(void *data, uint32_t content)
 	return at.length;
 }
 
-/* Pages of one word, 0xff bytes say, are where a few contents have most duplicates. */
-static bool is_one_word(void *data, uint32_t content)
-{
-	const struct run *run = data;
-
-	return pages_class(run->pages, content) == PAGE_SAME_FILLED;
-}
-
 static uint64_t hash_content(void *data, uint32_t content)
 {
 	const struct run *run = data;
@@ -180,7 +172,7 @@ static void drop(struct run *run, const struct trace_event *ev, uint32_t held)
 	if (held == SLOT_EMPTY)
 		return;
 	if (fate_of(run, held) == FATE_POOL)
-		shards_drop(run->shards, ev->type, ev->slot);
+		shards_drop(run->shards, ev->type, ev->slot, held - 1);
 	slots_put(run->slots, ev->type, ev->slot, SLOT_EMPTY);
 }
 
@@ -487,7 +479,6 @@ static int prepare(struct run *run)
 	const struct shards_source source = {
 		.hash = hash_content,
 		.weight = weigh,
-		.known = is_one_word,
 		.data = run,
 	};
 	const struct shards_options options = {

@@ -24,6 +24,8 @@
 #define T_SLICES 1.9990		/* Student, 0.975, SLICES - 2 */
 #define FEW 3.0			/* what was never seen in n may be 3 / n of all, with 95 % */
 #define EXTRA 4.0		/* duplicates of a content that was missed, for want of one seen */
+#define MANY 16u		/* pages, from which on a content's are counted */
+#define COUNTED (1u << 31)	/* beside the number of pages in count[] */
 #define THRESHOLD_MIN 64u
 #define ONE 65536.0		/* curve.h counts in 1/ONE */
 
@@ -38,7 +40,7 @@
  * @number: the caller's
  * @pages:  0: free, and @number is the next free one
  * @whole, @part: its name in the curve of the whole, and in its group's
- * @slice:  SLICES: its pages are counted whether it is in the sample or not
+ * @slice:  SLICES: it has many pages, which are counted without the sample
  */
 struct content {
 	uint32_t place, number, weight, pages;
@@ -46,10 +48,9 @@ struct content {
 	uint8_t slice, group;
 };
 
-/* @whole, @part: as above; CURVE_NONE: it is in no curve. */
 struct page {
 	uint64_t slot;
-	uint32_t content;	/* CURVE_NONE: free, and @part is the next free one */
+	uint32_t content;	/* CURVE_NONE: free, and @whole is the next free one */
 	uint32_t whole, part;
 	uint8_t type;
 };
@@ -65,7 +66,7 @@ struct shards {
 	struct shards_source source;
 	uint32_t threshold;
 	struct slots *slots;
-	uint32_t *entry;
+	uint32_t *entry, *count;
 	GArray *contents, *pages;
 	uint32_t free_content, free_page;
 	uint64_t live_contents, sampled_contents;
@@ -112,7 +113,8 @@ struct shards *shards_new(const struct trace_summary *summary,
 	share_curves(shards);
 	shards->slots = slots_new(summary);
 	shards->entry = calloc(nr_contents + 1, sizeof(*shards->entry));
-	if (shards->slots && shards->entry)
+	shards->count = calloc(nr_contents + 1, sizeof(*shards->count));
+	if (shards->slots && shards->entry && shards->count)
 		return shards;
 	shards_free(shards);
 	return NULL;
@@ -124,6 +126,7 @@ void shards_free(struct shards *shards)
 		return;
 	slots_free(shards->slots);
 	free(shards->entry);
+	free(shards->count);
 	g_array_free(shards->contents, TRUE);
 	g_array_free(shards->pages, TRUE);
 	curve_free(shards->whole);
@@ -150,16 +153,51 @@ static void integrate(struct shards *shards, struct slice *slice)
 	slice->since = shards->now;
 }
 
-static void live_changes(struct shards *shards, const struct content *content,
-			 int pages, int contents)
+static void live_changes(struct shards *shards, unsigned int i, int64_t pages,
+			 int64_t contents)
 {
-	struct slice *slice = &shards->slices[content->slice];
+	struct slice *slice = &shards->slices[i];
 
 	integrate(shards, slice);
-	slice->pages += (uint64_t)(int64_t)pages;
-	slice->contents += (uint64_t)(int64_t)contents;
-	if (content->slice < SLICES)
-		shards->live_contents += (uint64_t)(int64_t)contents;
+	slice->pages += (uint64_t)pages;
+	slice->contents += (uint64_t)contents;
+}
+
+/*
+ * A few contents may have most of the duplicates, and a sample has them or has them
+ * not. So those that have MANY pages at a time are counted until their last page
+ * goes; the sample stands for the others.
+ */
+static void count_store(struct shards *shards, uint32_t number)
+{
+	uint32_t *count = &shards->count[number];
+	uint32_t at = shards->entry[number];
+
+	shards->live++;
+	++*count;
+	if (*count & COUNTED) {
+		live_changes(shards, SLICES, 1, 0);
+	} else if (*count == MANY && shards->options.intervals) {
+		live_changes(shards, SLICES, MANY, 1);
+		*count |= COUNTED;
+		if (at < FIRST)
+			return;
+		live_changes(shards, content_at(shards, at - FIRST)->slice,
+			     -(int64_t)MANY, -1);
+		content_at(shards, at - FIRST)->slice = SLICES;
+	}
+}
+
+static void count_drop(struct shards *shards, uint32_t number)
+{
+	uint32_t *count = &shards->count[number];
+
+	shards->live--;
+	--*count;
+	if (*count & COUNTED)
+		live_changes(shards, SLICES, -1, *count == COUNTED ? -1 : 0);
+	if (*count == COUNTED)
+		*count = 0;
 }
 
 void shards_tick(struct shards *shards)
@@ -176,28 +214,19 @@ static struct curve *group_of(const struct shards *shards,
 	return shards->groups[content->group];
 }
 
-static bool in_sample(const struct shards *shards,
-		      const struct content *content)
-{
-	return content->place < shards->threshold;
-}
-
-/* The content's number here, or CURVE_NONE. */
+/* The content's place in the sample, or CURVE_NONE. */
 static uint32_t find_content(struct shards *shards, uint32_t number)
 {
 	uint32_t i = shards->free_content, place;
 	struct content *content;
 	uint64_t hash;
-	bool known;
 
 	if (shards->entry[number] != UNKNOWN)
 		return shards->entry[number] == LEFT_OUT ? CURVE_NONE :
 		       shards->entry[number] - FIRST;
 	hash = shards->source.hash(shards->source.data, number);
 	place = (uint32_t)(hash >> 37);
-	known = shards->options.intervals &&
-		shards->source.known(shards->source.data, number);
-	if (place >= shards->threshold && !known) {
+	if (place >= shards->threshold) {
 		shards->entry[number] = LEFT_OUT;
 		return CURVE_NONE;
 	}
@@ -210,16 +239,13 @@ static uint32_t find_content(struct shards *shards, uint32_t number)
 	content = content_at(shards, i);
 	*content = (struct content){
 		.place = place, .number = number,
+		.weight = shards->source.weight(shards->source.data, number),
 		.whole = CURVE_NONE, .part = CURVE_NONE,
-		.slice = (uint8_t)(known ? SLICES : hash % SLICES),
+		.slice = (uint8_t)(hash % SLICES),
 		.group = (uint8_t)(hash % GROUPS),
 	};
 	shards->entry[number] = i + FIRST;
-	if (in_sample(shards, content)) {
-		content->weight = shards->source.weight(shards->source.data,
-							number);
-		shards->sampled_contents++;
-	}
+	shards->sampled_contents++;
 	return i;
 }
 
@@ -231,7 +257,7 @@ static uint32_t new_page(struct shards *shards)
 		i = shards->pages->len;
 		g_array_set_size(shards->pages, i + 1);
 	} else {
-		shards->free_page = page_at(shards, i)->part;
+		shards->free_page = page_at(shards, i)->whole;
 	}
 	return i;
 }
@@ -244,38 +270,38 @@ static void put_page(struct shards *shards, uint32_t i, uint32_t mark)
 
 	slots_put(shards->slots, page->type, page->slot, SLOT_EMPTY);
 	content->pages--;
-	live_changes(shards, content, -1, content->pages ? 0 : -1);
+	if (content->slice < SLICES)
+		live_changes(shards, content->slice, -1,
+			     content->pages ? 0 : -1);
 	if (!content->pages) {
+		shards->live_contents--;
 		shards->entry[content->number] = mark;
 		content->number = shards->free_content;
 		shards->free_content = page->content;
 	}
 	page->content = CURVE_NONE;
-	page->part = shards->free_page;
+	page->whole = shards->free_page;
 	shards->free_page = i;
 }
 
-/* Takes the pages that are no longer in the sample out of the curves. */
 static void forget_beyond(struct shards *shards)
 {
 	for (uint32_t i = 0; i < shards->pages->len; i++) {
-		struct page *page = page_at(shards, i);
-		struct content *content;
+		const struct page *page = page_at(shards, i);
+		const struct content *content;
 
 		if (page->content == CURVE_NONE)
 			continue;
 		content = content_at(shards, page->content);
-		if (in_sample(shards, content))
+		if (content->place < shards->threshold)
 			continue;
-		if (page->whole != CURVE_NONE) {
+		if (content->weight != SHARDS_REFUSED) {
 			curve_forget(shards->whole, page->whole);
 			if (shards->options.intervals)
 				curve_forget(group_of(shards, content),
 					     page->part);
 		}
-		page->whole = content->whole = content->part = CURVE_NONE;
-		if (content->slice < SLICES)
-			put_page(shards, i, LEFT_OUT);
+		put_page(shards, i, LEFT_OUT);
 	}
 }
 
@@ -296,21 +322,25 @@ void shards_store(struct shards *shards, unsigned int type, uint64_t slot,
 	struct content *content;
 	struct page *page;
 
-	shards->live++;
-	if (at == CURVE_NONE)
+	if (at == CURVE_NONE) {
+		count_store(shards, number);
 		return;
+	}
 	content = content_at(shards, at);
 	i = new_page(shards);
 	page = page_at(shards, i);
 	*page = (struct page){
 		.slot = slot, .type = (uint8_t)type, .content = at,
-		.whole = CURVE_NONE, .part = CURVE_NONE,
 	};
 	slots_put(shards->slots, type, slot, i + 1);
-	live_changes(shards, content, 1, content->pages ? 0 : 1);
+	if (content->slice < SLICES)
+		live_changes(shards, content->slice, 1,
+			     content->pages ? 0 : 1);
+	shards->live_contents += !content->pages;
+	count_store(shards, number);
 	if (!content->pages++ || !shards->options.dedup)
 		content->whole = content->part = CURVE_NONE;
-	if (in_sample(shards, content) && content->weight != SHARDS_REFUSED) {
+	if (content->weight != SHARDS_REFUSED) {
 		page->whole = curve_store(shards->whole, &content->whole,
 					  content->weight);
 		if (shards->options.intervals)
@@ -335,8 +365,6 @@ void shards_load(struct shards *shards, unsigned int type, uint64_t slot)
 		return;
 	page = page_at(shards, held - 1);
 	content = content_at(shards, page->content);
-	if (!in_sample(shards, content))
-		return;
 	if (content->weight == SHARDS_REFUSED)
 		curve_miss(shards->whole);
 	else
@@ -349,18 +377,19 @@ void shards_load(struct shards *shards, unsigned int type, uint64_t slot)
 		curve_load(group_of(shards, content), page->part);
 }
 
-void shards_drop(struct shards *shards, unsigned int type, uint64_t slot)
+void shards_drop(struct shards *shards, unsigned int type, uint64_t slot,
+		 uint32_t number)
 {
 	uint32_t held = slots_get(shards->slots, type, slot);
 	const struct content *content;
 	const struct page *page;
 
-	shards->live--;
+	count_drop(shards, number);
 	if (held == SLOT_EMPTY)
 		return;
 	page = page_at(shards, held - 1);
 	content = content_at(shards, page->content);
-	if (page->whole != CURVE_NONE) {
+	if (content->weight != SHARDS_REFUSED) {
 		curve_drop(shards->whole, page->whole);
 		if (shards->options.intervals)
 			curve_drop(group_of(shards, content), page->part);

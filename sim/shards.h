@@ -22,11 +22,6 @@
 struct shards_source {
 	uint64_t (*hash)(void *data, uint32_t content);
 	uint32_t (*weight)(void *data, uint32_t content);
-	/*
-	 * Is it known without a sample that there is such a content, with many pages
-	 * perhaps? Then the pages that share it are counted, not estimated.
-	 */
-	bool (*known)(void *data, uint32_t content);
 	void *data;
 };
 
@@ -76,8 +71,9 @@ void shards_free(struct shards *shards);
 void shards_store(struct shards *shards, unsigned int type, uint64_t slot,
 		  uint32_t content);
 void shards_load(struct shards *shards, unsigned int type, uint64_t slot);
-/* The slot held a page that was stored here. */
-void shards_drop(struct shards *shards, unsigned int type, uint64_t slot);
+/* The slot holds a page of that content, which was stored here. */
+void shards_drop(struct shards *shards, unsigned int type, uint64_t slot,
+		 uint32_t content);
 /* After each event. */
 void shards_tick(struct shards *shards);
 void shards_finish(struct shards *shards);

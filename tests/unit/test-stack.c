@@ -267,18 +267,12 @@ static uint32_t test_weight(void *data, uint32_t content)
 	return weight_of(content);
 }
 
-static bool test_known(void *data, uint32_t content)
-{
-	(void)data;
-	return content == 1;
-}
-
 static struct shards *make_shards(uint64_t slots, uint64_t contents,
 				  const struct shards_options *options,
 				  uint64_t *seed)
 {
 	const struct trace_summary summary = { .slots = { slots } };
-	const struct shards_source source = { test_hash, test_weight, test_known, seed };
+	const struct shards_source source = { test_hash, test_weight, seed };
 	struct shards *shards = shards_new(&summary, contents, options,
 					   &source);
 
@@ -286,13 +280,14 @@ static struct shards *make_shards(uint64_t slots, uint64_t contents,
 	return shards;
 }
 
-static void shards_event(struct shards *shards, unsigned int op, bool held,
+/* @held: content + 1 */
+static void shards_event(struct shards *shards, unsigned int op, uint32_t held,
 			 unsigned int slot, uint32_t content)
 {
 	if (held && op == TRACE_LOAD)
 		shards_load(shards, 0, slot);
 	if (held)
-		shards_drop(shards, 0, slot);
+		shards_drop(shards, 0, slot, held - 1);
 	if (op == TRACE_STORE)
 		shards_store(shards, 0, slot, content);
 	shards_tick(shards);
@@ -305,7 +300,7 @@ static void run_curve(bool dedup, struct walk *walk, struct pool *pools,
 	for (unsigned int step = 0; step < EVENTS; step++) {
 		unsigned int slot = rng(SLOTS), op = rng(3);
 		uint32_t content = rng(4) ? rng(CONTENTS) : rng(3);
-		bool held = walk->content[slot];
+		uint32_t held = walk->content[slot];
 
 		if (!held)
 			op = TRACE_STORE;
@@ -412,21 +407,21 @@ static void test_curve_steps(void **state)
 
 /*------------------------------------------------------------------ sample */
 
-#define MANY 20000u
+#define ALL 20000u
 
 /* One page of each content, then two more of every fourth: 1.5 pages per content. */
 static struct shards *run_sample(const struct shards_options *options,
 				 uint64_t seed)
 {
-	struct shards *shards = make_shards(3 * MANY, MANY, options, &seed);
+	struct shards *shards = make_shards(3 * ALL, ALL, options, &seed);
 	unsigned int slot = 0;
 
-	for (uint32_t i = 0; i < MANY; i++)
-		shards_event(shards, TRACE_STORE, false, slot++, i);
-	for (uint32_t i = 0; i < MANY; i += 2)
-		shards_event(shards, TRACE_STORE, false, slot++, i / 4 * 4);
-	for (uint32_t i = 0; i < MANY; i++)
-		shards_event(shards, TRACE_LOAD, true, i, 0);
+	for (uint32_t i = 0; i < ALL; i++)
+		shards_event(shards, TRACE_STORE, 0, slot++, i);
+	for (uint32_t i = 0; i < ALL; i += 2)
+		shards_event(shards, TRACE_STORE, 0, slot++, i / 4 * 4);
+	for (uint32_t i = 0; i < ALL; i++)
+		shards_event(shards, TRACE_LOAD, i + 1, i, 0);
 	shards_finish(shards);
 	return shards;
 }
@@ -460,7 +455,7 @@ static void test_sample(void **state)
 			    0.15);
 		assert_true(fabs(point.writebacks.value -
 				 truth.writebacks.value) <
-			    0.15 * 1.5 * MANY);
+			    0.15 * 1.5 * ALL);
 	}
 	shards_free(sample);
 	shards_free(whole);
@@ -480,9 +475,9 @@ static void test_sample_size(void **state)
 	assert_true(shards_threshold(shards) < SHARDS_ALL / 16);
 	assert_true(shards_threshold(shards) > SHARDS_ALL / 32);
 	shards_last(shards, &last);
-	assert_int_equal(last.pages, MANY / 2);
-	assert_true(last.contents.low <= MANY / 4 &&
-		    last.contents.high >= MANY / 4);
+	assert_int_equal(last.pages, ALL / 2);
+	assert_true(last.contents.low <= ALL / 4 &&
+		    last.contents.high >= ALL / 4);
 	shards_free(shards);
 }
 
