@@ -62,7 +62,7 @@ struct curve {
 	uint32_t free_page, free_content;
 	uint32_t up, down;
 	uint64_t weight;	/* what one counts for: the inverse of the share, in 1/ONE */
-	uint64_t peak;
+	uint64_t peak, refused;
 	const uint64_t *sizes;
 	unsigned int nr;
 	struct counts counts[CURVE_NR_COUNTS];
@@ -392,6 +392,16 @@ void curve_forget(struct curve *curve, uint32_t page)
 void curve_miss(struct curve *curve)
 {
 	curve->counts[CURVE_LOADS].all += curve->weight;
+}
+
+void curve_refuse(struct curve *curve)
+{
+	curve->refused += curve->weight;
+}
+
+uint64_t curve_refused(const struct curve *curve)
+{
+	return curve->refused;
 }
 
 void curve_finish(struct curve *curve)

@@ -38,7 +38,8 @@ void curve_share(struct curve *curve, uint32_t up);
 uint32_t curve_store(struct curve *curve, uint32_t *content, uint32_t weight);
 /* Counts a load of @page, which stays. */
 void curve_load(struct curve *curve, uint32_t page);
-/* Counts a load of a page that no pool keeps. */
+/* Counts a store, and a load, of a page that no pool keeps. */
+void curve_refuse(struct curve *curve);
 void curve_miss(struct curve *curve);
 /* The page goes; with its last one the content does. */
 void curve_drop(struct curve *curve, uint32_t page);
@@ -54,5 +55,6 @@ uint64_t curve_step(const struct curve *curve);
 uint64_t curve_within(const struct curve *curve, enum curve_count count,
 		      uint64_t size);
 uint64_t curve_all(const struct curve *curve, enum curve_count count);
+uint64_t curve_refused(const struct curve *curve);
 
 #endif /* SIM_CURVE_H */

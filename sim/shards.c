@@ -70,7 +70,7 @@ struct shards {
 	GArray *contents, *pages;
 	uint32_t free_content, free_page;
 	uint64_t live_contents, sampled_contents;
-	uint64_t now, live, loads;
+	uint64_t now, live, stores, loads;
 	double sum_live;
 	struct slice slices[SLICES + 1];	/* the last one is known, not sampled */
 	struct curve *whole, *groups[GROUPS];
@@ -322,6 +322,7 @@ void shards_store(struct shards *shards, unsigned int type, uint64_t slot,
 	struct content *content;
 	struct page *page;
 
+	shards->stores++;
 	if (at == CURVE_NONE) {
 		count_store(shards, number);
 		return;
@@ -340,7 +341,11 @@ void shards_store(struct shards *shards, unsigned int type, uint64_t slot,
 	count_store(shards, number);
 	if (!content->pages++ || !shards->options.dedup)
 		content->whole = content->part = CURVE_NONE;
-	if (content->weight != SHARDS_REFUSED) {
+	if (content->weight == SHARDS_REFUSED) {
+		curve_refuse(shards->whole);
+		if (shards->options.intervals)
+			curve_refuse(group_of(shards, content));
+	} else {
 		page->whole = curve_store(shards->whole, &content->whole,
 					  content->weight);
 		if (shards->options.intervals)
@@ -447,11 +452,19 @@ static double hit_rate(const struct curve *curve, uint64_t size, double hits)
 	       all;
 }
 
-static double beyond(const struct curve *curve, uint64_t size,
-		     enum curve_count what)
+/*
+ * A part of the stores, whose number is known: the sample may have more or fewer of
+ * them than its share of the contents.
+ */
+static double beyond(const struct shards *shards, const struct curve *curve,
+		     uint64_t size, enum curve_count what)
 {
-	return (double)(curve_all(curve, what) -
-			curve_within(curve, what, size)) / ONE;
+	double seen = (double)(curve_all(curve, CURVE_PAGES) +
+			       curve_refused(curve));
+	double part = (double)(curve_all(curve, what) -
+			       curve_within(curve, what, size));
+
+	return seen > 0 ? part / seen * (double)shards->stores : 0;
 }
 
 /* By the spread of the groups; @least: what no spread shows. */
@@ -494,9 +507,9 @@ static void count_interval(const struct shards *shards, uint64_t size,
 	double group[GROUPS];
 
 	for (unsigned int i = 0; i < GROUPS; i++)
-		group[i] = beyond(shards->groups[i], size, what);
+		group[i] = beyond(shards, shards->groups[i], size, what);
 	set_interval(e, group, FEW * scale_now(shards),
-		     what == CURVE_LOADS ? 1 : HUGE_VAL);
+		     (double)shards->stores);
 }
 
 void shards_at(const struct shards *shards, uint64_t size, uint64_t hits,
@@ -506,8 +519,9 @@ void shards_at(const struct shards *shards, uint64_t size, uint64_t hits,
 
 	memset(point, 0, sizeof(*point));
 	point->hit_rate.value = hit_rate(whole, size, (double)hits);
-	point->writebacks.value = beyond(whole, size, CURVE_PAGES);
-	point->content_writebacks.value = beyond(whole, size, CURVE_CONTENTS);
+	point->writebacks.value = beyond(shards, whole, size, CURVE_PAGES);
+	point->content_writebacks.value =
+		beyond(shards, whole, size, CURVE_CONTENTS);
 	if (!shards->options.intervals)
 		return;
 	if (point->hit_rate.value >= 0)
