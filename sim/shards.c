@@ -464,7 +464,7 @@ static double beyond(const struct shards *shards, const struct curve *curve,
 	double part = (double)(curve_all(curve, what) -
 			       curve_within(curve, what, size));
 
-	return seen > 0 ? part / seen * (double)shards->stores : 0;
+	return seen > 0 ? part / (seen / (double)shards->stores) : 0;
 }
 
 /* By the spread of the groups; @least: what no spread shows. */
