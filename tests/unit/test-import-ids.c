@@ -6,6 +6,7 @@
  * Inputs are written here from the formats' layouts; each malformed line has to be
  * named by its number, in one line.
  */
+#define _GNU_SOURCE	/* nftw() */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,44 +21,23 @@
 #include <cmocka.h>
 #include <zstd.h>
 
+#include "trace-helpers.h"
 #include "traces/trace.h"
 
 #define A "56f11b711d91a065a2b6458eca924523"
 #define B "00000000000000000000000000000001"
 #define ZERO "620f0b67a91f7f74151bc5be745b7110"
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-static char path[] = "/tmp/zdedup-ids-XXXXXX";
-
-static void put(const char *text, size_t len)
-{
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	assert_int_equal(fwrite(text, 1, len, f), len);
-	assert_int_equal(fclose(f), 0);
-}
-
-static void put_packed(const char *text)
-{
-	size_t len = strlen(text), room = ZSTD_compressBound(len);
-	char *z = malloc(room);
-
-	len = ZSTD_compress(z, room, text, len, 1);
-	assert_false(ZSTD_isError(len));
-	put(z, len);
-	free(z);
-}
 
 /* @text as @format (NULL: by content) is refused with @expected. */
 static void refuses_bytes(const char *format, const char *text, size_t len,
 			  const char *expected)
 {
+	const char *path = at("in");
 	struct trace *trace = NULL;
 	char why[1024] = "";
 	int ret;
 
-	put(text, len);
+	put("in", text, len);
 	ret = trace_open(path, format, &trace, why, sizeof(why));
 	if (!ret || !strstr(why, expected))
 		print_error("%s: %d %s\nwanted: %s\n", text, ret, why,
@@ -143,11 +123,11 @@ static void is(const char *text, const char *format, bool probed,
 
 	for (int i = 0; i < 3; i++) {
 		if (i == 2)
-			put_packed(text);
+			put_zst("in", text, strlen(text));
 		else
-			put(text, strlen(text));
-		if (trace_open(path, i || !probed ? format : NULL, &trace, why,
-			       sizeof(why)))
+			put("in", text, strlen(text));
+		if (trace_open(at("in"), i || !probed ? format : NULL,
+			       &trace, why, sizeof(why)))
 			fail_msg("%s", why);
 		assert_string_equal(trace_format(trace), format);
 		if (digest)
@@ -388,14 +368,15 @@ static void test_csv_malformed(void **state)
 /* What is one of them is not taken for another, nor for pages. */
 static void test_recognised(void **state)
 {
-	char *page = calloc(1, TRACE_PAGE_SIZE);
+	char *page = calloc(1, PAGE);
 	struct trace *trace;
 	char why[512];
 
 	(void)state;
 	memcpy(page, "1 W 2 ", 6);
-	put(page, TRACE_PAGE_SIZE);
-	assert_int_equal(trace_open(path, NULL, &trace, why, sizeof(why)), 0);
+	put("in", page, PAGE);
+	assert_int_equal(trace_open(at("in"), NULL, &trace, why, sizeof(why)),
+			 0);
 	assert_string_equal(trace_format(trace), "raw");
 	trace_close(trace);
 	free(page);
@@ -410,14 +391,15 @@ static void test_many(void **state)
 	struct trace_event ev;
 	struct trace *trace;
 	char why[512];
-	FILE *f = fopen(path, "w");
+	FILE *f = fopen(at("in"), "w");
 
 	(void)state;
 	for (uint64_t i = 0; i < 2 * nr; i++)
 		fprintf(f, "%u 1 p %u 8 W 6 0 %032x\n", (unsigned int)i,
 			(unsigned int)i * 8, (unsigned int)(i % nr + 1));
 	assert_int_equal(fclose(f), 0);
-	assert_int_equal(trace_open(path, NULL, &trace, why, sizeof(why)), 0);
+	assert_int_equal(trace_open(at("in"), NULL, &trace, why, sizeof(why)),
+			 0);
 	assert_int_equal(trace_summary(trace)->nr_pages, nr);
 	for (uint64_t i = 0; i < 2 * nr; i++) {
 		assert_int_equal(trace_next(trace, &ev, why, sizeof(why)), 1);
@@ -443,12 +425,6 @@ int main(void)
 		cmocka_unit_test(test_recognised),
 		cmocka_unit_test(test_many),
 	};
-	int fd = mkstemp(path), failed;
 
-	if (fd < 0)
-		return 99;
-	close(fd);
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	unlink(path);
-	return failed;
+	return cmocka_run_group_tests(tests, make_tmp, remove_tmp);
 }

@@ -9,7 +9,6 @@
 #define _GNU_SOURCE	/* nftw(), memmem() */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -26,46 +25,15 @@
 #include <cmocka.h>
 #include <zstd.h>
 
+#include "trace-helpers.h"
 #include "traces/trace.h"
 
-#define PAGE TRACE_PAGE_SIZE
 #define SECTOR 512
 #define BUF (64 * PAGE)
 
-static char tmp[64];
 static uint8_t buf[BUF];	/* the input that is being made */
 
 /* ---- making inputs ---- */
-
-static const char *at(const char *name)
-{
-	static char paths[4][256];
-	static unsigned int n;
-	char *path = paths[n++ % 4];
-
-	snprintf(path, sizeof(paths[0]), "%s/%s", tmp, name);
-	return path;
-}
-
-static void put(const char *name, const void *data, size_t len)
-{
-	FILE *f = fopen(at(name), "w");
-
-	assert_non_null(f);
-	assert_int_equal(fwrite(data, 1, len, f), len);
-	assert_int_equal(fclose(f), 0);
-}
-
-static void put_zst(const char *name, const void *data, size_t len)
-{
-	size_t room = ZSTD_compressBound(len);
-	void *z = malloc(room);
-	size_t n = ZSTD_compress(z, room, data, len, 1);
-
-	assert_false(ZSTD_isError(n));
-	put(name, z, n);
-	free(z);
-}
 
 /* A little-endian number of @size bytes at byte @where of buf */
 static void le(size_t where, unsigned int size, uint64_t value)
@@ -130,7 +98,6 @@ struct expect {
 #define STORE(slot, byte) { TRACE_STORE, slot, byte, byte, byte }
 #define MIXED(slot, a, b, c) { TRACE_STORE, slot, a, b, c }
 #define INVALIDATE(slot) { TRACE_INVALIDATE, slot, 0, 0, 0 }
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static void filled(const uint8_t *p, size_t len, int byte)
 {
@@ -1026,30 +993,6 @@ static void test_gcore(void **state)
 	trace_close(trace);
 }
 
-/* ---- */
-
-static int remove_one(const char *path, const struct stat *st, int type,
-		      struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	strcpy(tmp, "/tmp/zdedup-import-XXXXXX");
-	return mkdtemp(tmp) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return nftw(tmp, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1076,5 +1019,5 @@ int main(void)
 		cmocka_unit_test(test_gcore),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, make_tmp, remove_tmp);
 }

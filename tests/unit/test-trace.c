@@ -8,7 +8,6 @@
 #define _GNU_SOURCE	/* unshare(), nftw() */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -29,45 +28,13 @@
 #include <cmocka.h>
 #include <zstd.h>
 
+#include "trace-helpers.h"
 #include "traces/trace.h"
 
-#define PAGE TRACE_PAGE_SIZE
 #define HEADER "seq,time_us,op,slot,page\n"
 #define MAGIC "\x28\xb5\x2f\xfd"
 
-static char tmp[64];
-
 /* ---- making inputs ---- */
-
-static const char *at(const char *name)
-{
-	static char paths[4][256];
-	static unsigned int n;
-	char *path = paths[n++ % 4];
-
-	snprintf(path, sizeof(paths[0]), "%s/%s", tmp, name);
-	return path;
-}
-
-static void put(const char *name, const void *data, size_t len)
-{
-	FILE *f = fopen(at(name), "w");
-
-	assert_non_null(f);
-	assert_int_equal(fwrite(data, 1, len, f), len);
-	assert_int_equal(fclose(f), 0);
-}
-
-static void put_zst(const char *name, const void *data, size_t len)
-{
-	size_t room = ZSTD_compressBound(len);
-	void *z = malloc(room);
-	size_t n = ZSTD_compress(z, room, data, len, 3);
-
-	assert_false(ZSTD_isError(n));
-	put(name, z, n);
-	free(z);
-}
 
 /* page i is filled with i + 1 */
 static char *make_pages(size_t n)
@@ -1161,29 +1128,6 @@ static void test_samples(void **state)
 	}
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	strcpy(tmp, "/tmp/zdedup-test-XXXXXX");
-	unsetenv("TMPDIR");
-	return mkdtemp(tmp) ? 0 : -1;
-}
-
-static int remove_one(const char *path, const struct stat *st, int flag,
-		      struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return nftw(tmp, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1221,5 +1165,5 @@ int main(void)
 		cmocka_unit_test(test_samples),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, make_tmp, remove_tmp);
 }

@@ -28,24 +28,12 @@
 #include <cmocka.h>
 #include <zstd.h>
 
+#include "trace-helpers.h"
 #include "traces/trace-writer.h"
 #include "traces/trace.h"
 #include "zdt-reseal.h"
 
-#define PAGE TRACE_PAGE_SIZE
 #define WHY 512
-
-static char tmp[64];
-
-static const char *at(const char *name)
-{
-	static char paths[4][256];
-	static unsigned int n;
-	char *path = paths[n++ % 4];
-
-	snprintf(path, sizeof(paths[0]), "%s/%s", tmp, name);
-	return path;
-}
 
 /* ---- a trace that follows from numbers ---- */
 
@@ -628,7 +616,7 @@ static void test_bits_flipped(void **state)
 
 /* ---- versions ---- */
 
-static void put(const struct golden *g)
+static void put_golden(const struct golden *g)
 {
 	assert_int_equal(pwrite(g->fd, g->bytes, g->size, 0), g->size);
 }
@@ -642,27 +630,27 @@ static void test_versions(void **state)
 
 	(void)state;
 	g.bytes[8] = 2;
-	put(&g);
+	put_golden(&g);
 	open_fails(g.path, "is of format version 2.0, this build reads 1.x: a newer zdedup is needed");
 	g.bytes[8] = 1;
 
 	g.bytes[10] = 7;	/* a minor version: all that must be known is */
 	zdt_reseal(g.bytes, g.size);
-	put(&g);
+	put_golden(&g);
 	trace = open_ok(g.path);
 	assert_int_equal(check_events(trace, n, &ret), 33);
 	trace_close(trace);
 
 	g.bytes[16] |= 1 << 5;	/* a column that nobody knows */
 	zdt_reseal(g.bytes, g.size);
-	put(&g);
+	put_golden(&g);
 	open_fails(g.path, "asks for what this build does not know");
 	g.bytes[16] &= ~(1 << 5);
 
 	/* the info block becomes one of a new kind: optional, then required */
 	zdt_put16(g.bytes + ZDT_HEADER_SIZE + 4, 77);
 	zdt_reseal(g.bytes, g.size);
-	put(&g);
+	put_golden(&g);
 	open_fails(g.path, "of a kind that this build does not know but must");
 	free(n);
 	golden_free(&g);
@@ -683,7 +671,7 @@ static void test_optional_block(void **state)
 	zdt_put16(g.bytes + ZDT_HEADER_SIZE + 4, 77);
 	zdt_put16(g.bytes + ZDT_HEADER_SIZE + 6, 0);
 	zdt_reseal(g.bytes, g.size);
-	put(&g);
+	put_golden(&g);
 	trace = open_ok(g.path);
 	assert_string_equal(trace_summary(trace)->info, "");
 	assert_int_equal(check_events(trace, n, &ret), 33);
@@ -726,7 +714,7 @@ static void test_thread(void **state)
 	middle = g.size / 2;
 	trace = open_ok(g.path);
 	g.bytes[middle] ^= 4;
-	put(&g);
+	put_golden(&g);
 	/* damaged after it was opened: what was read before is right */
 	got = check_events(trace, n, &ret);
 	assert_int_equal(ret, -EINVAL);
@@ -955,23 +943,6 @@ static void test_format_md(void **state)
 	golden_free(&g);
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	strcpy(tmp, "/tmp/zdedup-zdt-XXXXXX");
-	unsetenv("TMPDIR");
-	return mkdtemp(tmp) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	char command[100];
-
-	(void)state;
-	snprintf(command, sizeof(command), "rm -rf '%s'", tmp);
-	return system(command);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -991,5 +962,5 @@ int main(void)
 		cmocka_unit_test(test_format_md),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, make_tmp, remove_tmp);
 }

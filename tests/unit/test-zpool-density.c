@@ -16,30 +16,10 @@
 #include <cmocka.h>
 
 #include "compat/custom.h"
+#include "zpool-helpers.h"
 #include "zpool/zpool.h"
 
 static const struct zpool_config bytes, lengths = { .lengths_only = true };
-
-static struct zpool pool_create(const struct zpool_ops *ops,
-				const struct zpool_config *config)
-{
-	struct zpool zp = {
-		.ops = ops,
-		.priv = ops->create(config),
-		.lengths_only = config->lengths_only,
-	};
-
-	assert_non_null(zp.priv);
-	return zp;
-}
-
-static void pool_destroy(struct zpool *zp)
-{
-	assert_int_equal(zp->ops->check(zp->priv), 0);
-	assert_int_equal(zpool_total_pages(zp), 0);
-	zp->ops->destroy(zp->priv);
-	assert_int_equal(compat_nr_warnings(), 0);
-}
 
 /* Every step is checked: a broken list shows where it broke. */
 static unsigned long get(struct zpool *zp, size_t size)

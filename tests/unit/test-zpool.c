@@ -21,6 +21,7 @@
 
 #include "compat/custom.h"
 #include "registry.h"
+#include "zpool-helpers.h"
 #include "zpool/zpool.h"
 
 #define MAX_SIZE PAGE_SIZE
@@ -78,45 +79,9 @@ static void pattern(unsigned char *dst, size_t size, uint64_t seed)
 	}
 }
 
-static struct zpool pool_create(const struct zpool_ops *ops,
-				const struct zpool_config *config)
-{
-	struct zpool zp = {
-		.ops = ops,
-		.priv = ops->create(config),
-		.lengths_only = config->lengths_only,
-	};
-
-	assert_non_null(zp.priv);
-	return zp;
-}
-
-static int pool_check(struct zpool *zp)
-{
-	return zp->ops->check(zp->priv);
-}
-
 static unsigned long pool_compact(struct zpool *zp)
 {
 	return zp->ops->compact ? zp->ops->compact(zp->priv) : 0;
-}
-
-static void pool_work(struct zpool *zp)
-{
-	if (zp->ops->work)
-		zp->ops->work(zp->priv);
-}
-
-/* Ends a pool that must be empty and have held itself together. */
-static void pool_destroy(struct zpool *zp)
-{
-	pool_work(zp);
-	assert_int_equal(pool_check(zp), 0);
-	assert_int_equal(zpool_total_pages(zp), 0);
-	if (zp->ops->nr_zspages)
-		assert_int_equal(zp->ops->nr_zspages(zp->priv), 0);
-	zp->ops->destroy(zp->priv);
-	assert_int_equal(compat_nr_warnings(), 0);
 }
 
 static unsigned long must_malloc(struct zpool *zp, size_t size)
