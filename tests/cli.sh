@@ -3,75 +3,19 @@
 # The command line: exit statuses, the one error line, the fields of a report,
 # that runs repeat, and what -o leaves behind. TAP on stdout.
 #
-# usage: cli.sh ZDEDUP [SOURCE_ROOT]
+# usage: cli.sh ZDEDUP
 set -u
 
-zdedup=${1:?usage: cli.sh ZDEDUP [SOURCE_ROOT]}
-case $zdedup in
-/*) ;;
-*) zdedup=$PWD/$zdedup ;;
-esac
-work=$(mktemp -d) || exit 99
-trap 'rm -rf "$work"' EXIT
-trap 'exit 99' INT TERM
-cd "$work" || exit 99
-
-tests=0
-failed=0
-
-# result NAME STATUS: one line of TAP
-result()
-{
-	tests=$((tests + 1))
-	if [ "$2" -eq 0 ]; then
-		echo "ok $tests - $1"
-	else
-		echo "not ok $tests - $1"
-		failed=$((failed + 1))
-		sed 's/^/# /' err 2>/dev/null
-	fi
-}
-
-# exits NAME STATUS ARGUMENT...: the status, and one line on stderr when it is not 0
-exits()
-{
-	name=$1
-	want=$2
-	shift 2
-	"$zdedup" "$@" >out 2>err </dev/null
-	got=$?
-	lines=$(wc -l <err)
-	bad=0
-	[ "$got" -eq "$want" ] || bad=1
-	if [ "$want" -ne 0 ]; then
-		[ "$lines" -eq 1 ] && grep -q '^zdedup: ' err || bad=1
-	else
-		[ "$lines" -eq 0 ] || bad=1
-	fi
-	[ $bad -eq 0 ] || echo "# status $got, want $want; $lines lines on stderr"
-	result "$name" $bad
-}
-
-# said NAME FILE PATTERN: the last command's out or err has a matching line
-said()
-{
-	grep -q -e "$3" "$2"
-	result "$1" $?
-}
+zdedup=${1:?usage: cli.sh ZDEDUP}
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/tap.sh"
+zdedup=$(absolute "$zdedup")
+enter_work
 
 # page WORD: 4096 bytes of a repeated 8-character word
 page()
 {
 	awk -v w="$1" 'BEGIN { for (i = 0; i < 512; i++) printf "%s", w }'
-}
-
-# text SEED: 4096 bytes that compress and are not same-filled
-text()
-{
-	awk -v s="$1" 'BEGIN {
-		for (i = 0; i < 512; i++)
-			printf "%07d%s", (s * 7919 + i * i) % 9999991, i % 2 ? "\n" : " "
-	}'
 }
 
 zero()
@@ -332,5 +276,4 @@ wait $run
 [ $? -eq 143 ] && [ -z "$(ls cut.json* 2>/dev/null)" ] && grep -q '^zdedup: ' err
 result "a signal ends it with 128 + its number and leaves no file" $?
 
-echo "1..$tests"
-[ $failed -eq 0 ]
+finish

@@ -3,76 +3,21 @@
 # Fingerprint traces: replayed, they say what the content says; what is in them,
 # and what is not. The exports for cache simulators. TAP on stdout.
 #
-# usage: fingerprint.sh ZDEDUP, in the root of the sources
+# usage: fingerprint.sh ZDEDUP
 set -u
 export LC_ALL=C
 
 zdedup=${1:?usage: fingerprint.sh ZDEDUP}
-case $zdedup in
-/*) ;;
-*) zdedup=$PWD/$zdedup ;;
-esac
-root=$PWD
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/tap.sh"
+zdedup=$(absolute "$zdedup")
 data=${ZDEDUP_SHARED:-$root/../shared}/data
-work=$(mktemp -d) || exit 99
-trap 'rm -rf "$work"' EXIT
-trap 'exit 99' INT TERM
-cd "$work" || exit 99
-
-tests=0
-failed=0
-
-result()
-{
-	tests=$((tests + 1))
-	if [ "$2" -eq 0 ]; then
-		echo "ok $tests - $1"
-	else
-		echo "not ok $tests - $1"
-		failed=$((failed + 1))
-		sed 's/^/# /' err 2>/dev/null
-	fi
-}
-
-# exits NAME STATUS ARGUMENT...: the status, and one line on stderr when it is not 0
-exits()
-{
-	name=$1
-	want=$2
-	shift 2
-	"$zdedup" "$@" >out 2>err </dev/null
-	got=$?
-	lines=$(wc -l <err)
-	bad=0
-	[ "$got" -eq "$want" ] || bad=1
-	if [ "$want" -ne 0 ]; then
-		[ "$lines" -eq 1 ] && grep -q '^zdedup: ' err || bad=1
-	else
-		[ "$lines" -eq 0 ] || bad=1
-	fi
-	[ $bad -eq 0 ] || echo "# status $got, want $want; $lines lines on stderr"
-	result "$name" $bad
-}
-
-said()
-{
-	grep -q -e "$3" "$2"
-	result "$1" $?
-}
+enter_work
 
 # has FILE HEX: the bytes are somewhere in the file
 has()
 {
 	od -An -v -tx1 "$1" | tr -d ' \n' | grep -q "$2"
-}
-
-# text SEED: 4096 bytes that compress and are not same-filled
-text()
-{
-	awk -v s="$1" 'BEGIN {
-		for (i = 0; i < 512; i++)
-			printf "%07d%s", (s * 7919 + i * i) % 9999991, i % 2 ? "\n" : " "
-	}'
 }
 
 # report TRACE OPTION...: all that a replay says but where it came from
@@ -190,7 +135,7 @@ if command -v openssl >/dev/null; then
 	! has other.zdt "$mac"
 	result "makes other digests" $?
 else
-	echo "ok $((tests += 1)) # SKIP no openssl, so no other HMAC to compare with"
+	skip "no openssl, so no other HMAC to compare with"
 fi
 exits "the same again" 0 export --to fingerprint --key-file key --lengths lz4@7.2 made -o again.zdt
 cmp -s plain.zdt again.zdt
@@ -289,12 +234,11 @@ equal "sample gcc" "$root/traces/samples/gcc" hash.zdt --dedup always
 
 for name in redis py gcc; do
 	if [ ! -r "$data/$name/pages.raw.zst" ]; then
-		echo "ok $((tests += 1)) # SKIP no $data/$name, so no whole recording is compared"
+		skip "no $data/$name, so no whole recording is compared"
 		continue
 	fi
 	exits "$name" 0 export --to fingerprint --key-file key --lengths lz4,zstd,lzo "$data/$name" -o whole.zdt
 	replays "$name" "$data/$name" whole.zdt
 done
 
-echo "1..$tests"
-[ $failed -eq 0 ]
+finish

@@ -4,60 +4,15 @@
 # the trace, copies share what the original shares, nothing left by a failure.
 # TAP on stdout.
 #
-# usage: gen.sh ZDEDUP, in the root of the sources
+# usage: gen.sh ZDEDUP
 set -u
 
 zdedup=${1:?usage: gen.sh ZDEDUP}
-case $zdedup in
-/*) ;;
-*) zdedup=$PWD/$zdedup ;;
-esac
-samples=$PWD/traces/samples
-work=$(mktemp -d) || exit 99
-trap 'rm -rf "$work"' EXIT
-trap 'exit 99' INT TERM
-cd "$work" || exit 99
-
-tests=0
-failed=0
-
-result()
-{
-	tests=$((tests + 1))
-	if [ "$2" -eq 0 ]; then
-		echo "ok $tests - $1"
-	else
-		echo "not ok $tests - $1"
-		failed=$((failed + 1))
-		sed 's/^/# /' err 2>/dev/null
-	fi
-}
-
-# exits NAME STATUS ARGUMENT...: the status, and one line on stderr when it is not 0
-exits()
-{
-	name=$1
-	want=$2
-	shift 2
-	"$zdedup" "$@" >out 2>err </dev/null
-	got=$?
-	lines=$(wc -l <err)
-	bad=0
-	[ "$got" -eq "$want" ] || bad=1
-	if [ "$want" -ne 0 ]; then
-		[ "$lines" -eq 1 ] && grep -q '^zdedup: ' err || bad=1
-	else
-		[ "$lines" -eq 0 ] || bad=1
-	fi
-	[ $bad -eq 0 ] || echo "# status $got, want $want; $lines lines on stderr"
-	result "$name" $bad
-}
-
-said()
-{
-	grep -q -e "$3" "$2"
-	result "$1" $?
-}
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/tap.sh"
+zdedup=$(absolute "$zdedup")
+samples=$root/traces/samples
+enter_work
 
 # between NAME VALUE LOW HIGH
 between()
@@ -304,5 +259,4 @@ result "a full disk" $?
 [ -z "$(find . -name 'x.zdt*')" ]
 result "leaves nothing" $?
 
-echo "1..$tests"
-[ $failed -eq 0 ]
+finish

@@ -3,60 +3,14 @@
 # zdedup hashlab: its counts on a sample and on pages made for the purpose, the
 # sets of chosen pages, that runs repeat, and what it refuses. TAP on stdout.
 #
-# usage: hashlab.sh ZDEDUP, in the root of the sources
+# usage: hashlab.sh ZDEDUP
 set -u
 
 zdedup=${1:?usage: hashlab.sh ZDEDUP}
-case $zdedup in
-/*) ;;
-*) zdedup=$PWD/$zdedup ;;
-esac
-root=$PWD
-work=$(mktemp -d) || exit 99
-trap 'rm -rf "$work"' EXIT
-trap 'exit 99' INT TERM
-cd "$work" || exit 99
-
-tests=0
-failed=0
-
-result()
-{
-	tests=$((tests + 1))
-	if [ "$2" -eq 0 ]; then
-		echo "ok $tests - $1"
-	else
-		echo "not ok $tests - $1"
-		failed=$((failed + 1))
-		sed 's/^/# /' err 2>/dev/null
-	fi
-}
-
-# exits NAME STATUS ARGUMENT...: the status, and one line on stderr when it is not 0
-exits()
-{
-	name=$1
-	want=$2
-	shift 2
-	"$zdedup" hashlab "$@" >out 2>err </dev/null
-	got=$?
-	lines=$(wc -l <err)
-	bad=0
-	[ "$got" -eq "$want" ] || bad=1
-	if [ "$want" -ne 0 ]; then
-		[ "$lines" -eq 1 ] && grep -q '^zdedup: ' err || bad=1
-	else
-		[ "$lines" -eq 0 ] || bad=1
-	fi
-	[ $bad -eq 0 ] || echo "# status $got, want $want; $lines lines on stderr"
-	result "$name" $bad
-}
-
-said()
-{
-	grep -q -e "$3" "$2"
-	result "$1" $?
-}
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/tap.sh"
+zdedup=$(absolute "$zdedup")
+enter_work
 
 # cells SET HASH COLUMN...: of the CSV in the file out, in one line
 cells()
@@ -78,15 +32,6 @@ has()
 	[ "$got" = "$5" ] || echo "# $4: '$got', want '$5'"
 	[ "$got" = "$5" ]
 	result "$1" $?
-}
-
-# text SEED: 4096 bytes that are not same-filled
-text()
-{
-	awk -v s="$1" 'BEGIN {
-		for (i = 0; i < 512; i++)
-			printf "%07d%s", (s * 7919 + i * i) % 9999991, i % 2 ? "\n" : " "
-	}'
 }
 
 #------------------------------------------------------------------- a trace
@@ -111,14 +56,14 @@ seq,time_us,op,slot,page
 11,0,store,4,3
 12,0,store,7,1
 END
-exits "a trace as CSV" 0 t --format csv
+exits "a trace as CSV" 0 hashlab t --format csv
 for hash in xxh64 xxh3-64 xxh3-128 crc32c jhash2 siphash-1-3 siphash-2-4-128; do
 	has "$hash: duplicates are true pairs, what is gone is none" trace $hash \
 		"digests pairs false_pairs candidates false_candidates compares hits longest_equal most_candidates" \
 		"8 3 0 3 0 3 3 1 1"
 done
 # with no bits all digests are equal: what stores meet can be counted by hand
-exits "a digest of no bits" 0 t --hash xxh64:bits=0 --format csv
+exits "a digest of no bits" 0 hashlab t --hash xxh64:bits=0 --format csv
 has "meets every live content" trace xxh64:bits=0 \
 	"digests pairs false_pairs longest_equal longest_chain" "8 10 7 3 3"
 # newest first: b over itself is found before a is looked at
@@ -127,12 +72,12 @@ has "and the model compares them" trace xxh64:bits=0 \
 
 if command -v zstd >/dev/null; then
 	for sample in py gcc; do
-		exits "sample $sample" 0 "$root/traces/samples/$sample" --format json -o $sample.json
-		exits "sample $sample again" 0 "$root/traces/samples/$sample" --format json -o again.json
+		exits "sample $sample" 0 hashlab "$root/traces/samples/$sample" --format json -o $sample.json
+		exits "sample $sample again" 0 hashlab "$root/traces/samples/$sample" --format json -o again.json
 		cmp -s $sample.json again.json
 		result "sample $sample: the same bytes twice" $?
 	done
-	exits "sample gcc as CSV" 0 "$root/traces/samples/gcc" --format csv
+	exits "sample gcc as CSV" 0 hashlab "$root/traces/samples/gcc" --format csv
 	has "gcc: xxh64 errs nowhere" trace xxh64 \
 		"digests false_pairs false_candidates" "11081 0 0"
 	has "gcc: CRC-32C does once" trace crc32c \
@@ -142,12 +87,12 @@ if command -v zstd >/dev/null; then
 	grep -q "\"hits\": $hits," replay.json
 	result "gcc: hits as a replay has them" $?
 else
-	echo "ok $((tests += 1)) # SKIP no zstd, so the samples are not unpacked"
+	skip "no zstd, so the samples are not unpacked"
 fi
 
 #-------------------------------------------------------------- JSON's fields
 
-exits "JSON" 0 t --adversarial --format json
+exits "JSON" 0 hashlab t --adversarial --format json
 for field in schema trace bounds seed sets rows digests pairs false_pairs candidates \
 	false_candidates compares hits longest_equal longest_chain longest_walk \
 	most_candidates keyed made_for_this; do
@@ -157,16 +102,16 @@ said "names its schema" out '"schema": "zdedup.hashlab/1"'
 grep -q timing out
 [ $? -eq 1 ]
 result "no timing unless asked for" $?
-exits "--timing" 0 t --hash crc32c,xxh64 --timing --format json
+exits "--timing" 0 hashlab t --hash crc32c,xxh64 --timing --format json
 said "has it" out '"ns_per_page": [0-9]'
 [ "$(grep -c '"hash": "xxh64"' out)" -eq 2 ]
 result "for each hash" $?
-exits "text" 0 t --adversarial
+exits "text" 0 hashlab t --adversarial
 said "marks what a set is made for" out '^\* crc32c '
 
 #---------------------------------------------------------------- chosen pages
 
-exits "--adversarial" 0 --adversarial --format csv
+exits "--adversarial" 0 hashlab --adversarial --format csv
 for pair in crc32c:crc32c jhash2:jhash2 xxh64:xxh64 xxh3:xxh3-64 xxh3:xxh3-128; do
 	set=${pair%%:*}
 	hash=${pair#*:}
@@ -197,12 +142,12 @@ for set in top-bits top-bits-32 single-byte permuted-words permuted-blocks crc32
 	done
 done
 cp out one.csv
-exits "--adversarial again" 0 --adversarial --format csv
+exits "--adversarial again" 0 hashlab --adversarial --format csv
 cmp -s one.csv out
 result "the same bytes" $?
-exits "another key" 0 --adversarial --hash siphash-1-3 --seed 7 --format csv
+exits "another key" 0 hashlab --adversarial --hash siphash-1-3 --seed 7 --format csv
 has "stands, too" xxh64 siphash-1-3 "keyed false_pairs" "true 0"
-exits "few bits" 0 --adversarial --hash siphash-1-3:bits=4 --format csv
+exits "few bits" 0 hashlab --adversarial --hash siphash-1-3:bits=4 --format csv
 [ "$(cells xxh64 siphash-1-3:bits=4 false_pairs)" -gt 0 ]
 result "are few for any hash" $?
 [ "$(cells xxh64 siphash-1-3:bits=4 most_candidates)" -eq 8 ]
@@ -210,24 +155,23 @@ result "and bounded all the same" $?
 
 #--------------------------------------------------------------------- refusals
 
-exits "--help" 0 --help
+exits "--help" 0 hashlab --help
 said "has examples" out '^examples:'
-exits "nothing" 2
-exits "an unknown hash" 2 t --hash xxh46
+exits "nothing" 2 hashlab
+exits "an unknown hash" 2 hashlab t --hash xxh46
 said "the nearest is named" err "unknown hash 'xxh46' (did you mean 'xxh64'?)"
-exits "one of two" 2 t --hash crc32c,md5
-exits "an empty word" 2 t --hash crc32c,
-exits "an unknown format" 2 t --format tape
-exits "an unknown input format" 2 t --input-format tape
-exits "two traces" 2 t t
-exits "no such trace" 3 nowhere
-exits "no such directory" 3 t -o no/where
+exits "one of two" 2 hashlab t --hash crc32c,md5
+exits "an empty word" 2 hashlab t --hash crc32c,
+exits "an unknown format" 2 hashlab t --format tape
+exits "an unknown input format" 2 hashlab t --input-format tape
+exits "two traces" 2 hashlab t t
+exits "no such trace" 3 hashlab nowhere
+exits "no such directory" 3 hashlab t -o no/where
 head -c 32 t/pages.raw >key
 "$zdedup" export --to fingerprint --key-file key t -o prints.zdt >out 2>err
-exits "a trace without pages" 3 prints.zdt
+exits "a trace without pages" 3 hashlab prints.zdt
 said "says why" err 'holds no pages'
 [ -z "$(find . -name 'where*')" ]
 result "nothing is left" $?
 
-echo "1..$tests"
-[ $failed -eq 0 ]
+finish

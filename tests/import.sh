@@ -3,70 +3,15 @@
 # zdedup import and export: round trips, what is recognised, what is left behind
 # by a failure. TAP on stdout.
 #
-# usage: import.sh ZDEDUP, in the root of the sources
+# usage: import.sh ZDEDUP
 set -u
 
 zdedup=${1:?usage: import.sh ZDEDUP}
-case $zdedup in
-/*) ;;
-*) zdedup=$PWD/$zdedup ;;
-esac
-root=$PWD
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/tap.sh"
+zdedup=$(absolute "$zdedup")
 data=${ZDEDUP_SHARED:-$root/../shared}/data
-work=$(mktemp -d) || exit 99
-trap 'rm -rf "$work"' EXIT
-trap 'exit 99' INT TERM
-cd "$work" || exit 99
-
-tests=0
-failed=0
-
-result()
-{
-	tests=$((tests + 1))
-	if [ "$2" -eq 0 ]; then
-		echo "ok $tests - $1"
-	else
-		echo "not ok $tests - $1"
-		failed=$((failed + 1))
-		sed 's/^/# /' err 2>/dev/null
-	fi
-}
-
-# exits NAME STATUS ARGUMENT...: the status, and one line on stderr when it is not 0
-exits()
-{
-	name=$1
-	want=$2
-	shift 2
-	"$zdedup" "$@" >out 2>err </dev/null
-	got=$?
-	lines=$(wc -l <err)
-	bad=0
-	[ "$got" -eq "$want" ] || bad=1
-	if [ "$want" -ne 0 ]; then
-		[ "$lines" -eq 1 ] && grep -q '^zdedup: ' err || bad=1
-	else
-		[ "$lines" -eq 0 ] || bad=1
-	fi
-	[ $bad -eq 0 ] || echo "# status $got, want $want; $lines lines on stderr"
-	result "$name" $bad
-}
-
-said()
-{
-	grep -q -e "$3" "$2"
-	result "$1" $?
-}
-
-# text SEED: 4096 bytes that compress and are not same-filled
-text()
-{
-	awk -v s="$1" 'BEGIN {
-		for (i = 0; i < 512; i++)
-			printf "%07d%s", (s * 7919 + i * i) % 9999991, i % 2 ? "\n" : " "
-	}'
-}
+enter_work
 
 # nothing_left NAME: no temporary file or directory
 nothing_left()
@@ -133,7 +78,7 @@ if command -v zstd >/dev/null; then
 	cmp -s a.json b.json && [ -s a.json ]
 	result "sample gcc: the replay says the same" $?
 else
-	echo "ok $((tests += 1)) # SKIP no zstd, so the samples are not unpacked"
+	skip "no zstd, so the samples are not unpacked"
 fi
 if [ -r "$data/redis/ops.csv.zst" ] && command -v zstd >/dev/null; then
 	mkdir redis
@@ -141,7 +86,7 @@ if [ -r "$data/redis/ops.csv.zst" ] && command -v zstd >/dev/null; then
 	zstd -dqc "$data/redis/pages.raw.zst" >redis/pages.raw
 	round "redis" redis
 else
-	echo "ok $((tests += 1)) # SKIP no $data/redis with zstd beside, so no whole recording makes the round"
+	skip "no $data/redis with zstd beside, so no whole recording makes the round"
 fi
 
 #------------------------------------------------------------------ recognised
@@ -246,5 +191,4 @@ wait $run
 [ $? -eq 143 ] && [ -z "$(ls long.zdt* 2>/dev/null)" ] && [ "$(wc -l <err)" -eq 1 ]
 result "a signal ends it with 128 + its number and leaves no file" $?
 
-echo "1..$tests"
-[ $failed -eq 0 ]
+finish

@@ -8,9 +8,11 @@ set -u
 
 zdedup=${1:?usage: record.sh ZDEDUP HELPER}
 helper=${2:?usage: record.sh ZDEDUP HELPER}
-case $zdedup in /*) ;; *) zdedup=$PWD/$zdedup ;; esac
-case $helper in /*) ;; *) helper=$PWD/$helper ;; esac
-work=$(mktemp -d) || exit 99
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/tap.sh"
+zdedup=$(absolute "$zdedup")
+helper=$(absolute "$helper")
+shown="err list"
 started=
 clean_up()
 {
@@ -19,58 +21,9 @@ clean_up()
 		kill "$pid" 2>/dev/null
 	done
 	[ -z "${cgroup:-}" ] || rmdir "$cgroup" 2>/dev/null
-	rm -rf "$work"
 }
-trap clean_up EXIT
-trap 'exit 99' INT TERM
+enter_work
 chmod 755 "$work"
-cd "$work" || exit 99
-
-tests=0
-failed=0
-
-result()
-{
-	tests=$((tests + 1))
-	if [ "$2" -eq 0 ]; then
-		echo "ok $tests - $1"
-	else
-		echo "not ok $tests - $1"
-		failed=$((failed + 1))
-		sed 's/^/# /' err list 2>/dev/null | head -60
-	fi
-}
-
-skip()
-{
-	echo "ok $((tests += 1)) # SKIP $1"
-}
-
-# exits NAME STATUS ARGUMENT...: the status, and one line on stderr when it is not 0
-exits()
-{
-	name=$1
-	want=$2
-	shift 2
-	"$zdedup" "$@" >out 2>err </dev/null
-	got=$?
-	bad=0
-	[ "$got" -eq "$want" ] || bad=1
-	if [ "$want" -ne 0 ]; then
-		[ "$(wc -l <err)" -eq 1 ] && grep -q '^zdedup: ' err || bad=1
-	else
-		[ ! -s err ] || bad=1
-	fi
-	[ $bad -eq 0 ] || echo "# status $got, want $want"
-	result "$name" $bad
-}
-
-# said NAME PATTERN: the last error line has it
-said()
-{
-	grep -q -e "$2" err
-	result "$1" $?
-}
 
 # start [SECONDS]: a helper; its processes are $parent and $child
 start()
@@ -195,7 +148,7 @@ if [ "$(id -u)" -eq 0 ]; then
 		$as "$zdedup" record --pid "$parent" -o owned/y.zdt >out 2>err
 		[ $? -eq 3 ] && [ "$(wc -l <err)" -eq 1 ] && [ ! -e owned/y.zdt ]
 		result "another one's process: one line, exit 3, no file" $?
-		said "which says so" "another user"
+		said "which says so" err "another user"
 		kill "$op"
 	else
 		skip "setpriv cannot run zdedup as nobody"
@@ -272,7 +225,7 @@ list cmd.zdt
 lists "its descendants are there" 1 '^store noise-7-1 [0-9]* [1-9]'
 exits "a command that is not there" 3 record -o no.zdt -- ./no-such-command
 exits "a command that ends at once" 3 record -o no.zdt -- true
-said "says that it was too short" "before the first snapshot"
+said "says that it was too short" err "before the first snapshot"
 [ ! -e no.zdt ]
 result "leaves no file" $?
 "$zdedup" record -o term.zdt --every 0.2 -- "$helper" file.term 60 >term.out 2>err &
@@ -293,9 +246,9 @@ result "and ends the command" $?
 mkdir empty
 : >empty/cgroup.procs
 exits "an empty cgroup" 3 record --cgroup empty -o no.zdt
-said "says so" "without a process"
+said "says so" err "without a process"
 exits "no cgroup" 3 record --cgroup . -o no.zdt
-said "says so" "is no cgroup"
+said "says so" err "is no cgroup"
 cgroup=
 for root in /sys/fs/cgroup/unified /sys/fs/cgroup /sys/fs/cgroup/pids; do
 	mkdir "$root/zdedup-test-$$" 2>/dev/null || continue
@@ -315,10 +268,10 @@ fi
 
 # What is refused
 exits "no process" 3 record --pid 2147483647 -o no.zdt
-said "says so" "no such process"
+said "says so" err "no such process"
 if grep -q '^Kthread:.*1' /proc/2/status 2>/dev/null || [ "$(cat /proc/2/comm 2>/dev/null)" = kthreadd ]; then
 	exits "a kernel thread" 3 record --pid 2 -o no.zdt
-	said "says so" "kernel thread"
+	said "says so" err "kernel thread"
 else
 	skip "no kernel thread is seen here"
 fi
@@ -373,5 +326,4 @@ result "the process ends: the recording, too" $?
 list end.zdt
 lists "and its last pages stay in their slots" 0 '^invalidate noise'
 
-echo "1..$tests"
-[ $failed -eq 0 ]
+finish

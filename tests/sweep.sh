@@ -8,55 +8,13 @@
 set -u
 
 usage="usage: sweep.sh ZDEDUP FINGERPRINT"
-zdedup=$(realpath "${1:?$usage}")
-fingerprint=$(realpath "${2:?$usage}")
-work=$(mktemp -d) || exit 99
-trap 'rm -rf "$work"' EXIT
-trap 'exit 99' INT TERM
-cd "$work" || exit 99
-
-tests=0
-failed=0
-
-# result NAME STATUS: one line of TAP
-result()
-{
-	tests=$((tests + 1))
-	if [ "$2" -eq 0 ]; then
-		echo "ok $tests - $1"
-	else
-		echo "not ok $tests - $1"
-		failed=$((failed + 1))
-		sed 's/^/# /' err 2>/dev/null
-	fi
-}
-
-# exits NAME STATUS ARGUMENT...: the status, and one line on stderr when it is not 0
-exits()
-{
-	name=$1
-	want=$2
-	shift 2
-	"$zdedup" "$@" >out 2>err </dev/null
-	got=$?
-	lines=$(wc -l <err)
-	bad=0
-	[ "$got" -eq "$want" ] || bad=1
-	if [ "$want" -ne 0 ]; then
-		[ "$lines" -eq 1 ] && grep -q '^zdedup: ' err || bad=1
-	else
-		[ "$lines" -eq 0 ] || bad=1
-	fi
-	[ $bad -eq 0 ] || echo "# status $got, want $want; $lines lines on stderr"
-	result "$name" $bad
-}
-
-# said NAME FILE PATTERN: the last command's out or err has a matching line
-said()
-{
-	grep -q -e "$3" "$2"
-	result "$1" $?
-}
+zdedup=${1:?$usage}
+fingerprint=${2:?$usage}
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/tap.sh"
+zdedup=$(absolute "$zdedup")
+fingerprint=$(absolute "$fingerprint")
+enter_work
 
 # A stream of stores, loads and frees over 300 contents, 40 of them twice; memcgs, folios.
 # trace DIR SEED EVENTS
@@ -325,5 +283,4 @@ result "has no file of facts: they are its own" $?
 exits "text without bytes" 0 replay --dedup always other.zdt
 said "does not claim compares" out 'no digest of this hash'
 
-echo "1..$tests"
-[ $failed -eq 0 ]
+finish
