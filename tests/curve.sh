@@ -3,54 +3,15 @@
 # zdedup curve: its figures on traces that can be worked out by hand, what it
 # refuses, that a sample is one, and that --compare replays. TAP on stdout.
 #
-# usage: curve.sh ZDEDUP, in the root of the sources
+# usage: curve.sh ZDEDUP
 set -u
 
 zdedup=${1:?usage: curve.sh ZDEDUP}
-case $zdedup in
-/*) ;;
-*) zdedup=$PWD/$zdedup ;;
-esac
-samples=$PWD/traces/samples
-work=$(mktemp -d) || exit 99
-trap 'rm -rf "$work"' EXIT
-trap 'exit 99' INT TERM
-cd "$work" || exit 99
-
-tests=0
-failed=0
-
-result()
-{
-	tests=$((tests + 1))
-	if [ "$2" -eq 0 ]; then
-		echo "ok $tests - $1"
-	else
-		echo "not ok $tests - $1"
-		failed=$((failed + 1))
-		sed 's/^/# /' err 2>/dev/null
-	fi
-}
-
-# exits NAME STATUS ARGUMENT...: the status, and one line on stderr when it is not 0
-exits()
-{
-	name=$1
-	want=$2
-	shift 2
-	"$zdedup" curve "$@" >out 2>err </dev/null
-	got=$?
-	lines=$(wc -l <err)
-	bad=0
-	[ "$got" -eq "$want" ] || bad=1
-	if [ "$want" -ne 0 ]; then
-		[ "$lines" -eq 1 ] && grep -q '^zdedup: ' err || bad=1
-	else
-		[ "$lines" -eq 0 ] || bad=1
-	fi
-	[ $bad -eq 0 ] || echo "# status $got, want $want; $lines lines on stderr"
-	result "$name" $bad
-}
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/tap.sh"
+zdedup=$(absolute "$zdedup")
+samples=$root/traces/samples
+enter_work
 
 # is NAME: stdout is what stands on stdin
 is()
@@ -87,7 +48,7 @@ seq,time_us,op,slot,page
 6,0,store,9,0
 7,0,load,9,
 END
-exits "by hand: none" 0 t --compressor none --sizes 4K,8K,12K,16K --format csv
+exits "by hand: none" 0 curve t --compressor none --sizes 4K,8K,12K,16K --format csv
 is "by hand: the greatest depth counts, zero pages do not" <<END
 size,hit_rate,writebacks,content_writebacks
 4096,0.3333,2,2
@@ -107,7 +68,7 @@ seq,time_us,op,slot,page
 4,0,load,4,
 5,0,load,1,
 END
-exits "by hand: always" 0 t --compressor none --dedup always --sizes 4K,8K,12K,16K --format csv
+exits "by hand: always" 0 curve t --compressor none --dedup always --sizes 4K,8K,12K,16K --format csv
 is "by hand: shared contents" <<END
 size,hit_rate,writebacks,content_writebacks
 4096,0.5000,3,3
@@ -115,7 +76,7 @@ size,hit_rate,writebacks,content_writebacks
 12288,1.0000,0,0
 16384,1.0000,0,0
 END
-exits "the same without dedup" 0 t --compressor none --sizes 12K,16K --format csv
+exits "the same without dedup" 0 curve t --compressor none --sizes 12K,16K --format csv
 is "without dedup a pool of 3 pages is too small" <<END
 size,hit_rate,writebacks,content_writebacks
 12288,0.5000,1,1
@@ -131,7 +92,7 @@ seq,time_us,op,slot,page
 3,0,store,2,0
 4,0,load,2,
 END
-exits "6.1: loads keep their slots" 0 t --kernel 6.1 --sizes 1K,4K --format csv --dedup always
+exits "6.1: loads keep their slots" 0 curve t --kernel 6.1 --sizes 1K,4K --format csv --dedup always
 cut -d, -f1,2 out >cut && mv cut out
 is "6.1: a page of one word is a hit in every pool, one that does not compress in none" <<END
 size,hit_rate
@@ -139,7 +100,7 @@ size,hit_rate
 4096,0.3333
 END
 sed 's/1,1$/1,4/' t/ops.csv >ops && mv ops t/ops.csv
-exits "6.1: a page that compresses" 0 t --kernel 6.1 --sizes 1,4K --format csv
+exits "6.1: a page that compresses" 0 curve t --kernel 6.1 --sizes 1,4K --format csv
 cut -d, -f1,2 out >cut && mv cut out
 is "6.1: what was loaded is still there" <<END
 size,hit_rate
@@ -147,18 +108,18 @@ size,hit_rate
 4096,1.0000
 END
 
-exits "a sample of a page set" 0 "$samples/vmfarm-a.raw.zst" --sample 0.2 --dedup always --format json -o s.json
-exits "the same again" 0 "$samples/vmfarm-a.raw.zst" --sample 20% --dedup always --format json -o s2.json
+exits "a sample of a page set" 0 curve "$samples/vmfarm-a.raw.zst" --sample 0.2 --dedup always --format json -o s.json
+exits "the same again" 0 curve "$samples/vmfarm-a.raw.zst" --sample 20% --dedup always --format json -o s2.json
 cmp -s s.json s2.json
 result "the same seed gives the same bytes" $?
-exits "another seed" 0 "$samples/vmfarm-a.raw.zst" --sample 0.2 --dedup always --seed 2 --format json -o s3.json
+exits "another seed" 0 curve "$samples/vmfarm-a.raw.zst" --sample 0.2 --dedup always --seed 2 --format json -o s3.json
 cmp -s s.json s3.json
 [ $? -eq 1 ]
 result "another seed gives another sample" $?
 grep -q '"schema": "zdedup.curve/1"' s.json && grep -q '"hit_rate": null' s.json &&
 	grep -q '"writebacks_95"' s.json
 result "JSON: schema, no hits without loads, intervals" $?
-exits "all of it" 0 "$samples/vmfarm-a.raw.zst" --dedup always --format json -o all.json
+exits "all of it" 0 curve "$samples/vmfarm-a.raw.zst" --dedup always --format json -o all.json
 # value FILE: the last duplicate_percent
 value()
 {
@@ -168,30 +129,29 @@ bounds=$(grep -A 3 'duplicate_percent_95' s.json | tail -n 3 | tr -d ' ,"a-z:' |
 echo "$(value all.json) $bounds" | awk '{ exit !($2 < $1 && $1 < $3) }'
 result "the interval holds what is so" $?
 
-exits "a sample of fixed size" 0 "$samples/gcc" --sample-size 300 --dedup always --format csv
+exits "a sample of fixed size" 0 curve "$samples/gcc" --sample-size 300 --dedup always --format csv
 [ "$(head -n 1 out | tr ',' '\n' | wc -l)" -eq 8 ] && [ "$(wc -l <out)" -gt 32 ]
 result "CSV: intervals, and a line for each size" $?
-exits "--compare" 0 "$samples/gcc" --compare --dedup always --format json
+exits "--compare" 0 curve "$samples/gcc" --compare --dedup always --format json
 [ "$(grep -c replay_written_back_pages out)" -eq 5 ] &&
 	grep 'replay_written_back_pages' out | grep -qv ': 0,'
 result "five sizes were replayed" $?
-exits "text" 0 "$samples/py" --points 4 --grid linear
+exits "text" 0 curve "$samples/py" --points 4 --grid linear
 [ "$(grep -c '|' out)" -eq 4 ] && grep -q '100.00 %            0  |####' out
 result "a bar for each size, and nothing written back at the peak" $?
 
-exits "no such rate" 2 t --sample 0
-exits "a rate above all" 2 t --sample 1.5
-exits "no number" 2 t --sample x
-exits "two samples" 2 t --sample 0.1 --sample-size 100
-exits "no such size" 2 t --sizes 4K,x
-exits "no such grid" 2 t --grid square
-exits "no curve of memcg" 2 t --dedup memcg
-exits "no such compressor" 2 t --compressor zip
-exits "no such trace" 3 absent
+exits "no such rate" 2 curve t --sample 0
+exits "a rate above all" 2 curve t --sample 1.5
+exits "no number" 2 curve t --sample x
+exits "two samples" 2 curve t --sample 0.1 --sample-size 100
+exits "no such size" 2 curve t --sizes 4K,x
+exits "no such grid" 2 curve t --grid square
+exits "no curve of memcg" 2 curve t --dedup memcg
+exits "no such compressor" 2 curve t --compressor zip
+exits "no such trace" 3 curve absent
 printf 'seq,time_us,op,slot,page\n0,0,store,1,1\n1,0,load,1,2\n' >t/ops.csv
-exits "a load of another content" 3 t -o left.txt
+exits "a load of another content" 3 curve t -o left.txt
 [ ! -e left.txt ] && [ -z "$(find . -name 'left*')" ]
 result "nothing half-written is left" $?
 
-echo "1..$tests"
-[ $failed -eq 0 ]
+finish
