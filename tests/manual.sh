@@ -91,6 +91,8 @@ for pair in kernel:kernels compressor:compressors zpool:zpools hash:hashes \
 done
 printf 'text\njson\ncsv\n' >want
 offers "values of --format" replay --format ''
+printf 'none\nalways\n' >want
+offers "values that --help names" curve --dedup ''
 echo csv >want
 offers "a part of a value" replay --format c
 offers "after =" replay --format = c
