@@ -62,12 +62,16 @@ class Server:
                  f"size={PAGES * PAGE}", *options],
                 stderr=log, preexec_fn=prepare,
                 env={**os.environ, **(environment or {})})
-        self.nbd = nbd.NBD()
-        for _ in range(1000):
-            if os.path.exists(socket) or self.process.poll() is not None:
-                break
-            time.sleep(0.01)
-        self.nbd.connect_unix(socket)
+        # the socket is there a moment before somebody listens at it
+        for patience in range(1000, -1, -1):
+            self.nbd = nbd.NBD()
+            try:
+                self.nbd.connect_unix(socket)
+                return
+            except nbd.Error:
+                if not patience or self.process.poll() is not None:
+                    raise
+                time.sleep(0.01)
 
     def kill(self):
         self.process.kill()
