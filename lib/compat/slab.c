@@ -2,11 +2,15 @@
 /*
  * slab.c - kmalloc, kvmalloc and kmem_cache over malloc
  *
- * Each object is one malloc, so that the address sanitizer sees it. What is ours
- * is the account: allocations asked for, failed and freed are counted per
- * processor number (smp.h) and per cache, each in a cache line of its own, so that
- * an allocation costs one uncontended atomic addition beside malloc. Sums are taken
- * by whoever asks.
+ * kmalloc is malloc. A cache has, per processor number (smp.h), magazines of free
+ * objects (Bonwick and Adams, 2001) in slabs of its own: malloc serves all sizes at
+ * once, and a thread that frees what another allocated goes through a lock of both
+ * there. Under a sanitizer each object is one malloc, which it can follow.
+ *
+ * What is ours in either case is the account: allocations asked for, failed and
+ * freed are counted per processor number and per cache, in cache lines of their
+ * own. Sums are taken by whoever asks. A slab is malloc's failure or success, but
+ * no allocation in that account: the objects are, one by one.
  */
 #include <linux/bug.h>
 #include <linux/cpumask.h>
@@ -15,6 +19,7 @@
 #include <linux/mutex.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
+#include <linux/spinlock.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,16 +33,60 @@ struct slab_count {
 	unsigned long freed;
 } __aligned(64);
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SLAB_PER_OBJECT 1
+#else
+#define SLAB_PER_OBJECT 0
+#endif
+
+#define SLAB_BYTES 16384	/* at least; an order-2 slab */
+#define MAGAZINE_ROUNDS 64
+
+/* A free object: the next one of its magazine; in a first one, the next full magazine. */
+struct slab_free {
+	struct slab_free *next;
+	struct slab_free *next_full;
+};
+
+struct magazine {
+	struct slab_free *first;
+	unsigned int rounds;
+};
+
+/* The start of a slab; objects follow from the next cache line on. */
+struct slab {
+	struct slab *next;
+};
+
 /*
- * @count: objects of this cache, and of no other
+ * @lock:   two threads may have one number
+ * @loaded: taken from and put to
+ * @spare:  empty or full: an alloc after a free does not go to the depot
+ * @fresh:  up to @end, what was never handed out
+ */
+struct kmem_cache_cpu {
+	spinlock_t lock;
+	struct slab_count count;
+	struct magazine loaded;
+	struct magazine spare;
+	char *fresh;
+	char *end;
+} __aligned(64);
+
+/*
+ * @cpu:   objects of this cache, and of no other
  * @list:  in caches, under caches_lock
+ * @lock:  of the depot: @full magazines and all @slabs
  */
 struct kmem_cache {
-	struct slab_count count[NR_CPUS];
+	struct kmem_cache_cpu cpu[NR_CPUS];
 	void (*ctor)(void *obj);
 	size_t size;
 	size_t align;
 	struct list_head list;
+	spinlock_t lock __aligned(64);
+	struct slab_free *full;
+	struct slab *slabs;
 };
 
 /* What belongs to no cache, and what belonged to caches that are gone. */
@@ -57,27 +106,39 @@ static void count_add(unsigned long *counter, unsigned long n)
 	__atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
 }
 
+/* The same under the lock of whoever writes it. */
+static void count_add_locked(unsigned long *counter, unsigned long n)
+{
+	WRITE_ONCE(*counter, *counter + n);
+}
+
 static void count_sum(struct slab_count *sum, struct slab_count *count)
+{
+	sum->asked += READ_ONCE(count->asked);
+	sum->failed += READ_ONCE(count->failed);
+	sum->freed += READ_ONCE(count->freed);
+}
+
+static void count_sum_cache(struct slab_count *sum, struct kmem_cache *s)
 {
 	unsigned int cpu;
 
-	for_each_possible_cpu(cpu) {
-		sum->asked += READ_ONCE(count[cpu].asked);
-		sum->failed += READ_ONCE(count[cpu].failed);
-		sum->freed += READ_ONCE(count[cpu].freed);
-	}
+	for_each_possible_cpu(cpu)
+		count_sum(sum, &s->cpu[cpu].count);
 }
 
 static struct slab_count count_sum_all(void)
 {
 	struct slab_count sum = { 0 };
 	struct list_head *pos;
+	unsigned int cpu;
 
 	mutex_lock(&caches_lock);
-	count_sum(&sum, kmalloc_count);
+	for_each_possible_cpu(cpu)
+		count_sum(&sum, &kmalloc_count[cpu]);
 	/* Not list_for_each_entry: it takes the head for a cache, misaligned. */
 	list_for_each(pos, &caches)
-		count_sum(&sum, list_entry(pos, struct kmem_cache, list)->count);
+		count_sum_cache(&sum, list_entry(pos, struct kmem_cache, list));
 	mutex_unlock(&caches_lock);
 	return sum;
 }
@@ -126,15 +187,21 @@ static noinline bool fail_now(gfp_t flags)
 	return true;
 }
 
-/* The start of any allocation: the counts, and whether it may go on. */
-static inline struct slab_count *alloc_begin(struct slab_count *count,
-					     gfp_t flags, bool *fail)
+/* What any allocation passes: is it to fail? */
+static inline bool alloc_fails(gfp_t flags)
 {
-	count += raw_smp_processor_id();
-	count_add(&count->asked, 1);
 	if (gfpflags_allow_blocking(flags))
 		might_sleep();
-	*fail = unlikely(READ_ONCE(fail_in)) && fail_now(flags);
+	return unlikely(READ_ONCE(fail_in)) && fail_now(flags);
+}
+
+/* The start of one that belongs to no cache: its counts, and whether it may go on. */
+static inline struct slab_count *alloc_begin(gfp_t flags, bool *fail)
+{
+	struct slab_count *count = &kmalloc_count[raw_smp_processor_id()];
+
+	count_add(&count->asked, 1);
+	*fail = alloc_fails(flags);
 	return count;
 }
 
@@ -148,7 +215,7 @@ static inline void *alloc_end(struct slab_count *count, void *p)
 static void *alloc_bytes(size_t size, size_t limit, gfp_t flags)
 {
 	bool fail;
-	struct slab_count *count = alloc_begin(kmalloc_count, flags, &fail);
+	struct slab_count *count = alloc_begin(flags, &fail);
 
 	if (fail || size > limit)
 		return alloc_end(count, NULL);
@@ -179,7 +246,7 @@ void *krealloc(const void *p, size_t new_size, gfp_t flags)
 
 	if (!p)
 		return kmalloc(new_size, flags);
-	count = alloc_begin(kmalloc_count, flags, &fail);
+	count = alloc_begin(flags, &fail);
 	if (fail || new_size > KMALLOC_MAX_SIZE)
 		return alloc_end(count, NULL);
 	new = realloc((void *)(unsigned long)p, new_size ? new_size : 1);
@@ -212,15 +279,15 @@ struct kmem_cache *kmem_cache_create(const char *name, unsigned int size,
 
 	if (WARN_ON(!name || !size || (align & (align - 1))))
 		return NULL;
-	count = alloc_begin(kmalloc_count, GFP_KERNEL, &fail);
+	count = alloc_begin(GFP_KERNEL, &fail);
 	s = alloc_end(count, fail ? NULL : aligned_alloc(64, bytes));
 	if (!s)
 		return NULL;
 	memset(s, 0, bytes);
 	s->ctor = ctor;
-	s->align = flags & SLAB_HWCACHE_ALIGN ? max(64U, align) : align;
-	/* aligned_alloc wants a multiple of the alignment. */
-	s->size = s->align ? ALIGN(size, s->align) : size;
+	s->align = max(flags & SLAB_HWCACHE_ALIGN ? 64U : 16U, align);
+	/* aligned_alloc wants a multiple of the alignment; 16 hold a slab_free. */
+	s->size = ALIGN(size, s->align);
 	mutex_lock(&caches_lock);
 	list_add_tail(&s->list, &caches);
 	mutex_unlock(&caches_lock);
@@ -230,46 +297,146 @@ struct kmem_cache *kmem_cache_create(const char *name, unsigned int size,
 void kmem_cache_destroy(struct kmem_cache *s)
 {
 	struct slab_count sum = { 0 };
+	struct slab *slab;
 
 	if (!s)
 		return;
 	mutex_lock(&caches_lock);
+	count_sum_cache(&sum, s);
+	if (WARN_ON(sum.asked - sum.failed != sum.freed)) {
+		mutex_unlock(&caches_lock);
+		return;
+	}
 	list_del(&s->list);
-	count_sum(&sum, s->count);
-	/* Objects left live stay in compat_nr_allocated(). */
 	count_add(&kmalloc_count[0].asked, sum.asked);
 	count_add(&kmalloc_count[0].failed, sum.failed);
 	count_add(&kmalloc_count[0].freed, sum.freed);
 	mutex_unlock(&caches_lock);
-	WARN_ON(sum.asked - sum.failed != sum.freed);
+	while ((slab = s->slabs)) {
+		s->slabs = slab->next;
+		free(slab);
+	}
 	kfree(s);
+}
+
+/* Objects that were never handed out, for one processor. */
+static bool cache_grow(struct kmem_cache *s, struct kmem_cache_cpu *c)
+{
+	size_t align = max(s->align, (size_t)64);
+	size_t head = ALIGN(sizeof(struct slab), align);
+	size_t bytes = ALIGN(max(head + s->size, (size_t)SLAB_BYTES), align);
+	struct slab *slab = aligned_alloc(align, bytes);
+
+	if (!slab)
+		return false;
+	c->fresh = (char *)slab + head;
+	c->end = (char *)slab + bytes;
+	spin_lock(&s->lock);
+	slab->next = s->slabs;
+	s->slabs = slab;
+	spin_unlock(&s->lock);
+	return true;
+}
+
+/* Both magazines are empty: what others freed first, else memory of its own. */
+static bool cache_refill(struct kmem_cache *s, struct kmem_cache_cpu *c)
+{
+	struct slab_free *first;
+
+	spin_lock(&s->lock);
+	first = s->full;
+	if (first)
+		s->full = first->next_full;
+	spin_unlock(&s->lock);
+	if (!first)
+		return false;
+	c->loaded.first = first;
+	c->loaded.rounds = MAGAZINE_ROUNDS;
+	return true;
+}
+
+static void *cache_take_fresh(struct kmem_cache *s, struct kmem_cache_cpu *c)
+{
+	void *obj;
+
+	if ((size_t)(c->end - c->fresh) < s->size && !cache_grow(s, c))
+		return NULL;
+	obj = c->fresh;
+	c->fresh += s->size;
+	return obj;
+}
+
+/* Under @c's lock. */
+static void *cache_take(struct kmem_cache *s, struct kmem_cache_cpu *c)
+{
+	struct slab_free *obj;
+
+	if (SLAB_PER_OBJECT)
+		return aligned_alloc(s->align, s->size);
+	if (unlikely(!c->loaded.rounds)) {
+		swap(c->loaded, c->spare);
+		if (!c->loaded.rounds && !cache_refill(s, c))
+			return cache_take_fresh(s, c);
+	}
+	obj = c->loaded.first;
+	c->loaded.first = obj->next;
+	c->loaded.rounds--;
+	return obj;
+}
+
+/* Under @c's lock. */
+static void cache_put(struct kmem_cache *s, struct kmem_cache_cpu *c, void *p)
+{
+	struct slab_free *obj = p;
+
+	if (SLAB_PER_OBJECT) {
+		free(p);
+		return;
+	}
+	if (unlikely(c->loaded.rounds == MAGAZINE_ROUNDS)) {
+		swap(c->loaded, c->spare);
+		if (c->loaded.rounds) {
+			spin_lock(&s->lock);
+			c->loaded.first->next_full = s->full;
+			s->full = c->loaded.first;
+			spin_unlock(&s->lock);
+			c->loaded = (struct magazine){ NULL, 0 };
+		}
+	}
+	obj->next = c->loaded.first;
+	c->loaded.first = obj;
+	c->loaded.rounds++;
 }
 
 void *kmem_cache_alloc(struct kmem_cache *s, gfp_t flags)
 {
-	bool fail;
-	struct slab_count *count = alloc_begin(s->count, flags, &fail);
+	struct kmem_cache_cpu *c = &s->cpu[raw_smp_processor_id()];
+	bool fail = alloc_fails(flags);
 	void *obj;
 
-	if (unlikely(fail))
-		return alloc_end(count, NULL);
-	if (s->align > __alignof__(max_align_t))
-		obj = aligned_alloc(s->align, s->size);
-	else
-		obj = malloc(s->size);
-	if (likely(obj)) {
-		if (flags & __GFP_ZERO)
-			memset(obj, 0, s->size);
-		if (s->ctor)
-			s->ctor(obj);
-	}
-	return alloc_end(count, obj);
+	spin_lock(&c->lock);
+	count_add_locked(&c->count.asked, 1);
+	obj = unlikely(fail) ? NULL : cache_take(s, c);
+	if (unlikely(!obj))
+		count_add_locked(&c->count.failed, 1);
+	spin_unlock(&c->lock);
+	if (unlikely(!obj))
+		return NULL;
+	if (flags & __GFP_ZERO)
+		memset(obj, 0, s->size);
+	if (s->ctor)
+		s->ctor(obj);
+	return obj;
 }
 
 void kmem_cache_free(struct kmem_cache *s, void *obj)
 {
+	struct kmem_cache_cpu *c = &s->cpu[raw_smp_processor_id()];
+
 	if (!obj)
 		return;
-	count_add(&s->count[raw_smp_processor_id()].freed, 1);
-	free(obj);
+	spin_lock(&c->lock);
+	count_add_locked(&c->count.freed, 1);
+	cache_put(s, c, obj);
+	spin_unlock(&c->lock);
 }

@@ -157,9 +157,57 @@ static void test_slab_destroy_reports_leaks(void **state)
 	(void)state;
 	kmem_cache_destroy(cache);
 	expect_warnings(1);
-	assert_int_equal(compat_nr_allocated(), allocated_before + 1);
-	/* The cache is gone; its objects are malloc's all the same. */
-	kfree(x);
+	/* the cache, and its object */
+	assert_int_equal(compat_nr_allocated(), allocated_before + 2);
+	kmem_cache_free(cache, x);
+	kmem_cache_destroy(cache);
+}
+
+#define SLAB_OBJECTS 1000
+#define SLAB_ROUNDS 8
+
+static struct thing *slab_object[NR_THREADS][SLAB_OBJECTS];
+static pthread_barrier_t slab_turn;
+static atomic_t slab_torn;
+
+/* Each thread frees what its neighbour has allocated: magazines change hands. */
+static void *slab_thread(void *arg)
+{
+	static atomic_t threads;
+	unsigned int mine = atomic_fetch_add(1, &threads) % NR_THREADS;
+	unsigned int next = (mine + 1) % NR_THREADS, round, i;
+
+	for (round = 0; round < SLAB_ROUNDS; round++) {
+		for (i = 0; i < SLAB_OBJECTS; i++) {
+			slab_object[mine][i] = kmem_cache_alloc(arg, GFP_KERNEL);
+			slab_object[mine][i]->a = mine;
+			slab_object[mine][i]->b = i;
+		}
+		pthread_barrier_wait(&slab_turn);
+		for (i = 0; i < SLAB_OBJECTS; i++) {
+			if (slab_object[next][i]->a != next ||
+			    slab_object[next][i]->b != i)
+				atomic_inc(&slab_torn);
+			kmem_cache_free(arg, slab_object[next][i]);
+		}
+		pthread_barrier_wait(&slab_turn);
+	}
+	return NULL;
+}
+
+/* No object is given out twice, and what others freed is used again. */
+static void test_slab_threads(void **state)
+{
+	struct kmem_cache *cache = KMEM_CACHE(thing, 0);
+	unsigned long live = compat_nr_allocated();
+
+	(void)state;
+	pthread_barrier_init(&slab_turn, NULL, NR_THREADS);
+	run_threads(slab_thread, cache);
+	pthread_barrier_destroy(&slab_turn);
+	assert_int_equal(atomic_read(&slab_torn), 0);
+	assert_int_equal(compat_nr_allocated(), live);
+	kmem_cache_destroy(cache);
 }
 
 /* Allocates by each way once; how many were refused. */
@@ -926,6 +974,7 @@ int main(void)
 		COMPAT_TEST(test_slab_sizes_that_cannot_be),
 		COMPAT_TEST(test_slab_alignment_and_ctor),
 		COMPAT_TEST(test_slab_destroy_reports_leaks),
+		COMPAT_TEST(test_slab_threads),
 		COMPAT_TEST(test_fail_nth_allocation),
 		COMPAT_TEST(test_fail_spares_nofail),
 		COMPAT_TEST(test_fail_once_among_threads),

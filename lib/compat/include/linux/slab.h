@@ -22,7 +22,7 @@ struct kmem_cache;
 struct kmem_cache *kmem_cache_create(const char *name, unsigned int size,
 				     unsigned int align, slab_flags_t flags,
 				     void (*ctor)(void *));
-/* Warns when objects are live, which then stay so. NULL is allowed. */
+/* Warns when objects are live; the cache stays then, and they do. NULL is allowed. */
 void kmem_cache_destroy(struct kmem_cache *s);
 void *kmem_cache_alloc(struct kmem_cache *s, gfp_t flags);
 void kmem_cache_free(struct kmem_cache *s, void *obj);
