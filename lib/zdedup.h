@@ -309,8 +309,7 @@ struct zdedup_sizes {
 };
 
 /*
- * The sizes alone: walks nothing but the pools and one count per 16384 slots, to be
- * called after each event.
+ * The sizes alone: walks nothing but the pools, to be called after each event.
  */
 void zdedup_get_sizes(struct zdedup *zd, struct zdedup_sizes *sizes);
 /* Copies all counters; the same walk. */

@@ -41,5 +41,7 @@ unsigned int compat_spinlocks_held(void);
 
 /* Nodes of @xa: what it costs, at 576 bytes each in a 64-bit kernel. O(1). */
 unsigned long xa_nr_nodes(struct xarray *xa);
+/* From now on *@sum is kept so much larger; @xa, which has no node yet, shares it. */
+void xa_sum_nodes(struct xarray *xa, unsigned long *sum);
 
 #endif /* COMPAT_CUSTOM_H */

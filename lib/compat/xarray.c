@@ -108,18 +108,31 @@ static struct xa_node *xa_leaf(struct xarray *xa, unsigned long index)
 	return NULL;
 }
 
-static void *xa_get(struct xarray *xa, unsigned long index)
+/* The entry at @index, whose leaf was found. */
+static void *xa_get_from(struct xarray *xa, const struct xa_node *leaf,
+			 unsigned long index)
 {
-	struct xa_node *leaf = xa_leaf(xa, index);
-
 	if (leaf)
 		return leaf->slots[xa_slot(leaf, index)];
 	return index || xa_is_node(xa->xa_head) ? NULL : xa->xa_head;
 }
 
+static void *xa_get(struct xarray *xa, unsigned long index)
+{
+	return xa_get_from(xa, xa_leaf(xa, index), index);
+}
+
+/* Under xa_lock, which is not that of the others in the sum. */
+static void xa_count_node(struct xarray *xa, long nr)
+{
+	WRITE_ONCE(xa->nr_nodes, xa->nr_nodes + nr);
+	if (xa->nodes_sum)
+		__atomic_fetch_add(xa->nodes_sum, nr, __ATOMIC_RELAXED);
+}
+
 static void xa_node_free(struct xarray *xa, struct xa_node *node)
 {
-	WRITE_ONCE(xa->nr_nodes, xa->nr_nodes - 1);
+	xa_count_node(xa, -1);
 	kfree(node);
 }
 
@@ -183,7 +196,7 @@ static struct xa_node *xa_spare_take(struct xarray *xa,
 	*spares = node->parent;
 	node->shift = (unsigned char)shift;
 	node->parent = parent;
-	WRITE_ONCE(xa->nr_nodes, xa->nr_nodes + 1);
+	xa_count_node(xa, 1);
 	return node;
 }
 
@@ -288,8 +301,8 @@ static void xa_delete(struct xarray *xa, struct xa_node *node,
 void *__xa_store(struct xarray *xa, unsigned long index, void *entry,
 		 gfp_t gfp)
 {
-	void *old = xa_get(xa, index);
 	struct xa_node *leaf = xa_leaf(xa, index);
+	void *old = xa_get_from(xa, leaf, index);
 	struct xa_node *spares = NULL;
 	unsigned int needed;
 
@@ -465,4 +478,10 @@ void xa_destroy(struct xarray *xa)
 unsigned long xa_nr_nodes(struct xarray *xa)
 {
 	return READ_ONCE(xa->nr_nodes);
+}
+
+void xa_sum_nodes(struct xarray *xa, unsigned long *sum)
+{
+	WARN_ON(xa->nr_nodes);
+	xa->nodes_sum = sum;
 }

@@ -78,6 +78,7 @@ struct zdedup {
 	struct zswap zs;
 	struct swap_device *device[ZDEDUP_TYPES_MAX];
 	u64 nr_slots;		/* of all devices */
+	unsigned long tree_nodes;	/* of all slot trees: xa_sum_nodes() */
 	struct xarray memcg_by_id;
 	struct list_head memcgs;
 	struct list_head objcgs;

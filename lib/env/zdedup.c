@@ -354,6 +354,7 @@ static bool free_slot(struct zdedup *zd, struct swap_device *dev,
 int zdedup_swapon(struct zdedup *zd, unsigned int type, uint64_t nr_slots)
 {
 	struct swap_device *dev;
+	unsigned long i;
 	int err;
 
 	if (type >= ZDEDUP_TYPES_MAX || !nr_slots || nr_slots > SWAP_SLOTS_MAX)
@@ -369,6 +370,8 @@ int zdedup_swapon(struct zdedup *zd, unsigned int type, uint64_t nr_slots)
 		swap_device_destroy(dev);
 		return err;
 	}
+	for (i = 0; i < zd->zs.trees[type].nr; i++)
+		xa_sum_nodes(&zd->zs.trees[type].tree[i], &zd->tree_nodes);
 	zd->device[type] = dev;
 	zd->nr_slots += nr_slots;
 	return 0;
@@ -829,17 +832,6 @@ uint64_t zdedup_compact(struct zdedup *zd)
 /* What an entry then has beside 56: 48, and its place in the content's list */
 #define KERNEL_SIBLING_BYTES 8
 
-static u64 slot_tree_nodes(struct zdedup *zd)
-{
-	unsigned long t, i;
-	u64 nodes = 0;
-
-	for (t = 0; t < ZDEDUP_TYPES_MAX; t++)
-		for (i = 0; i < zd->zs.trees[t].nr; i++)
-			nodes += xa_nr_nodes(&zd->zs.trees[t].tree[i]);
-	return nodes;
-}
-
 static void get_metadata(struct zdedup *zd, u64 zspages,
 			 struct zdedup_sizes *sizes)
 {
@@ -866,7 +858,7 @@ static void get_metadata(struct zdedup *zd, u64 zspages,
 	}
 	sizes->metadata_bytes =
 		sizes->stored_pages * zd->zs.behaviour->entry_bytes +
-		slot_tree_nodes(zd) * zd->zs.behaviour->node_bytes + handles +
+		READ_ONCE(zd->tree_nodes) * zd->zs.behaviour->node_bytes + handles +
 		zspages * KERNEL_ZSPAGE_BYTES + sizes->dedup_metadata_bytes;
 }
 
@@ -947,6 +939,17 @@ void zdedup_get_stats(struct zdedup *zd, struct zdedup_stats *stats)
 	get_dedup_stats(&zd->zs.dedup, stats);
 }
 
+static u64 slot_tree_nodes(struct zdedup *zd)
+{
+	unsigned long t, i;
+	u64 nodes = 0;
+
+	for (t = 0; t < ZDEDUP_TYPES_MAX; t++)
+		for (i = 0; i < zd->zs.trees[t].nr; i++)
+			nodes += xa_nr_nodes(&zd->zs.trees[t].tree[i]);
+	return nodes;
+}
+
 int zdedup_check(struct zdedup *zd, char *why)
 {
 	const char *broken = NULL;
@@ -954,6 +957,10 @@ int zdedup_check(struct zdedup *zd, char *why)
 
 	if (!err)
 		err = memcg_check(zd, &broken);
+	if (!err && slot_tree_nodes(zd) != zd->tree_nodes) {
+		broken = "N1: tree_nodes is not the sum over slot trees";
+		err = -EUCLEAN;
+	}
 	if (err && why)
 		snprintf(why, ZDEDUP_WHY_MAX, "%s", broken);
 	return err;

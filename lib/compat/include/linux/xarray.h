@@ -16,12 +16,17 @@
 #include <linux/limits.h>
 #include <linux/spinlock.h>
 
-/* @nr_nodes: nodes held, for xa_nr_nodes(); the kernel's has no such field. */
+/*
+ * @nr_nodes: nodes held, for xa_nr_nodes()
+ * @nodes_sum: counts them together with those of other arrays, for xa_sum_nodes();
+ *            NULL: nobody asked. The kernel's has neither.
+ */
 struct xarray {
 	spinlock_t xa_lock;
 	gfp_t xa_flags;
 	void *xa_head;
 	unsigned long nr_nodes;
+	unsigned long *nodes_sum;
 };
 
 #define XA_FLAGS_LOCK_IRQ ((gfp_t)1)	/* no interrupts here: no effect */
@@ -30,7 +35,7 @@ struct xarray {
 typedef unsigned int xa_mark_t;
 #define XA_PRESENT ((xa_mark_t)8)
 
-#define XARRAY_INIT(name, flags) { __SPIN_LOCK_UNLOCKED(name), flags, NULL, 0 }
+#define XARRAY_INIT(name, flags) { __SPIN_LOCK_UNLOCKED(name), flags, NULL, 0, NULL }
 #define DEFINE_XARRAY(name) struct xarray name = XARRAY_INIT(name, 0)
 
 #define xa_lock(xa) spin_lock(&(xa)->xa_lock)
