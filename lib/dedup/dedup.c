@@ -532,9 +532,10 @@ static struct zswap_content *zswap_match(struct zswap *zs,
 	unsigned int i;
 	int equal;
 
-	atomic_long_add(nr, &d->candidates);
-	if (nr)
+	if (nr) {
+		atomic_long_add(nr, &d->candidates);
 		zswap_stage(zs, ZSWAP_STAGE_COMPARE);
+	}
 	for (i = 0; i < nr; i++) {
 		if (!found) {
 			equal = zswap_content_compare(zs, candidate[i], lk);
@@ -564,6 +565,7 @@ static void zswap_policy_ask(struct zswap *zs, u32 memcg_id,
 
 	rcu_read_lock();
 	policy = rcu_dereference(zs->dedup.policy);
+	lk->ops = policy->ops;
 	lk->active = policy->ops->lookup(policy->state, memcg_id);
 	lk->domain = policy->ops->domain(memcg_id);
 	lk->sharers_max = policy->params.sharers_max;
@@ -573,14 +575,17 @@ static void zswap_policy_ask(struct zswap *zs, u32 memcg_id,
 				     most : ZSWAP_CANDIDATES_MAX;
 }
 
-static void zswap_policy_tell(struct zswap *zs, bool hit)
+/* The state may be another policy's by now; the operations are constant tables. */
+static void zswap_policy_tell(struct zswap *zs, const struct zswap_lookup *lk)
 {
 	struct zswap_policy *policy;
 
+	if (!lk->ops->outcome)
+		return;
 	rcu_read_lock();
 	policy = rcu_dereference(zs->dedup.policy);
 	if (policy->ops->outcome)
-		policy->ops->outcome(policy->state, hit);
+		policy->ops->outcome(policy->state, lk->hit);
 	rcu_read_unlock();
 }
 
@@ -591,13 +596,15 @@ static bool zswap_policy_admits(struct zswap *zs, const struct zswap_lookup *lk,
 	struct zswap_policy *policy;
 	bool admit = true;
 
+	*keeps_twins = lk->ops->keeps_twins;
+	*one_per_digest = lk->ops->one_per_digest;
+	if (!lk->ops->admit)
+		return true;
 	rcu_read_lock();
 	policy = rcu_dereference(zs->dedup.policy);
 	if (policy->ops->admit)
 		admit = policy->ops->admit(policy->state, &lk->digest,
 					   lk->domain);
-	*keeps_twins = policy->ops->keeps_twins;
-	*one_per_digest = policy->ops->one_per_digest;
 	rcu_read_unlock();
 	return admit;
 }
@@ -634,7 +641,7 @@ struct zswap_content *zswap_dedup_find(struct zswap *zs, u32 memcg_id,
 	lk->hit = found;
 	if (found)
 		atomic_long_inc(&zs->dedup.hits);
-	zswap_policy_tell(zs, found);
+	zswap_policy_tell(zs, lk);
 	return found;
 }
 

@@ -199,6 +199,7 @@ struct zswap_lookup {
 	u32 domain;
 	u32 sharers_max;
 	unsigned int candidates_max;
+	const struct zswap_policy_ops *ops;	/* of the policy that was asked */
 	bool active;		/* the policy wants this store looked up */
 	bool hit;		/* a content that was there before was taken */
 	struct zswap_digest digest;

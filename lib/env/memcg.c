@@ -13,6 +13,9 @@
 
 struct mem_cgroup *memcg_find(struct zdedup *zd, u32 id)
 {
+	/* the first of the list; most callers know no other */
+	if (!id)
+		return list_first_entry(&zd->memcgs, struct mem_cgroup, list);
 	return xa_load(&zd->memcg_by_id, id);
 }
 

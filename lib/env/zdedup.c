@@ -85,8 +85,7 @@ static void env_stage(void *env, enum zswap_stage stage)
 	};
 	struct zdedup *zd = env;
 
-	if (zd->stage_hook)
-		zd->stage_hook(zd->stage_data, map[stage]);
+	zd->stage_hook(zd->stage_data, map[stage]);
 }
 
 const struct zswap_env_ops zdedup_env_ops = {
@@ -504,15 +503,18 @@ static int store_refused(struct zdedup *zd, struct swap_device *dev,
 static int shadow_folio(struct zdedup *zd, struct swap_device *dev,
 			const struct zswap_folio *folio)
 {
+	u64 offset = swp_offset(folio->swap);
 	struct zswap_entry *entry;
 	unsigned int i;
-	int err = 0;
+	int err;
 
-	for (i = 0; dev->shadow && i < folio->nr_pages && !err; i++) {
-		entry = zswap_find(&zd->zs,
-				   swp_entry(swp_type(folio->swap),
-					     swp_offset(folio->swap) + i));
-		err = swap_slot_shadow(zd, dev, swp_offset(folio->swap) + i,
+	if (!dev->shadow)
+		return 0;
+	err = swap_slot_shadow(zd, dev, offset, folio->length);
+	for (i = 1; i < folio->nr_pages && !err; i++) {
+		entry = zswap_find(&zd->zs, swp_entry(swp_type(folio->swap),
+						      offset + i));
+		err = swap_slot_shadow(zd, dev, offset + i,
 				       zswap_entry_length(entry));
 	}
 	return err;
@@ -546,7 +548,7 @@ static int store_locked(struct zdedup *zd, struct swap_device *dev,
 	if (!zswap_store(&zd->zs, folio))
 		return store_refused(zd, dev, folio, result);
 	result->where = ZDEDUP_POOL;
-	result->length = zswap_entry_length(zswap_find(&zd->zs, folio->swap));
+	result->length = folio->length;
 	result->shared = folio->shared;
 	return shadow_folio(zd, dev, folio);
 }
@@ -1014,6 +1016,7 @@ void zdedup_set_stage_hook(struct zdedup *zd,
 {
 	zd->stage_data = data;
 	zd->stage_hook = hook;
+	zd->zs.staged = hook;
 }
 
 /*-------------------------------------------------------------------- names */

@@ -441,30 +441,38 @@ void zswap_ctx_put_unlock(struct zswap_comp_ctx *ctx)
 }
 
 /*
- * Compresses the page and points *src at the bytes to be kept. A page that the
+ * Compresses the page, sets length and kind, and points *src at the bytes to be
+ * kept. A pool without bytes is told the length and has no use for @ctx. A page that the
  * compressor cannot shrink is kept raw, so that it has a place in the LRU order;
  * where the memcg forbids writeback it has no way out of there, and is rejected.
  * Older kernels reject it always, and keep one that comes to a whole page.
  */
 static int zswap_compress_page(struct zswap *zs, struct zswap_comp_ctx *ctx,
-			       const struct zswap_lookup *lk, const void **src,
-			       unsigned int *dlen)
+			       const struct zswap_lookup *lk,
+			       struct zswap_content *content, const void **src)
 {
 	bool keeps_raw = zs->behaviour->keeps_raw;
+	unsigned int dlen;
 	int err = 0;
 
-	*src = ctx->buffer;
-	if (lk->facts)
-		*dlen = lk->facts->length;
-	else
+	*src = NULL;
+	if (lk->facts) {
+		dlen = lk->facts->length;
+	} else {
+		*src = ctx->buffer;
 		err = lk->pool->comp->compress(ctx->ctx, lk->page, ctx->buffer,
-					       dlen);
-	if (!err && *dlen && *dlen < PAGE_SIZE + !keeps_raw)
+					       &dlen);
+	}
+	if (!err && dlen && dlen < PAGE_SIZE + !keeps_raw) {
+		content->length = dlen;
+		content->kind = ZSWAP_CONTENT_PLAIN;
 		return 0;
+	}
 	if (!keeps_raw || !lk->allow_raw)
 		return err ? err : -EINVAL;
 	*src = lk->page;
-	*dlen = PAGE_SIZE;
+	content->length = PAGE_SIZE;
+	content->kind = ZSWAP_CONTENT_RAW;
 	return 0;
 }
 
@@ -488,24 +496,23 @@ static int zswap_alloc_object(struct zswap *zs, const struct zswap_lookup *lk,
 static bool zswap_compress(struct zswap *zs, const struct zswap_lookup *lk,
 			   struct zswap_content *content)
 {
-	struct zswap_comp_ctx *ctx = zswap_ctx_get_cpu_lock(lk->pool);
+	struct zswap_comp_ctx *ctx = NULL;
 	int comp_ret, alloc_ret = 0;
-	unsigned int dlen;
 	const void *src;
 
+	if (!lk->facts)
+		ctx = zswap_ctx_get_cpu_lock(lk->pool);
 	zswap_stage(zs, ZSWAP_STAGE_COMPRESS);
-	comp_ret = zswap_compress_page(zs, ctx, lk, &src, &dlen);
+	comp_ret = zswap_compress_page(zs, ctx, lk, content, &src);
 	if (comp_ret)
 		goto unlock;
 
 	zswap_stage(zs, ZSWAP_STAGE_ALLOCATE);
-	alloc_ret = zswap_alloc_object(zs, lk, dlen, content);
+	alloc_ret = zswap_alloc_object(zs, lk, content->length, content);
 	if (alloc_ret)
 		goto unlock;
-	zpool_obj_write(&lk->pool->zpool, content->handle, src, dlen);
-	content->length = dlen;
-	content->kind = src == ctx->buffer ? ZSWAP_CONTENT_PLAIN :
-					     ZSWAP_CONTENT_RAW;
+	zpool_obj_write(&lk->pool->zpool, content->handle, src,
+			content->length);
 
 unlock:
 	zswap_stage(zs, ZSWAP_STAGE_OTHER);
@@ -515,7 +522,8 @@ unlock:
 		atomic_long_inc(&zs->stats.reject_compress_fail);
 	else if (alloc_ret)
 		atomic_long_inc(&zs->stats.reject_alloc_fail);
-	zswap_ctx_put_unlock(ctx);
+	if (ctx)
+		zswap_ctx_put_unlock(ctx);
 	return !comp_ret && !alloc_ret;
 }
 
@@ -527,8 +535,6 @@ int zswap_decompress(struct zswap *zs, struct zswap_comp_ctx *ctx,
 	const void *src;
 	int err = 0;
 
-	if (zs->lengths_only)
-		return 0;
 	src = zpool_obj_read_begin(zpool, content->handle, content->length,
 				   ctx->buffer);
 	if (content->kind == ZSWAP_CONTENT_RAW)
@@ -559,9 +565,12 @@ static bool zswap_digest_matches(struct zswap *zs,
 static int zswap_content_read(struct zswap *zs, struct zswap_content *content,
 			      void *dst)
 {
-	struct zswap_comp_ctx *ctx = zswap_ctx_get_cpu_lock(content->pool);
+	struct zswap_comp_ctx *ctx;
 	int err;
 
+	if (zs->lengths_only)
+		return 0;
+	ctx = zswap_ctx_get_cpu_lock(content->pool);
 	zswap_stage(zs, ZSWAP_STAGE_DECOMPRESS);
 	err = zswap_decompress(zs, ctx, content, dst);
 	zswap_stage(zs, ZSWAP_STAGE_OTHER);
@@ -1008,8 +1017,10 @@ static bool zswap_store_page(struct zswap *zs, struct zswap_folio *folio,
 		atomic_long_inc(&zs->stats.duplicate_entry);
 		zswap_entry_free(zs, old);
 	}
-	if (!index)
+	if (!index) {
 		folio->shared = lk.hit;
+		folio->length = zswap_entry_length(entry);
+	}
 
 	if (entry->same_filled) {
 		zs->ops->charge(zs->env, entry->objcg, 0);

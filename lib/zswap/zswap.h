@@ -123,6 +123,7 @@ struct zswap_facts {
  * @data:     nr_pages * PAGE_SIZE bytes; NULL in a pool without bytes
  * @facts:    of each page, to be stored in a pool without bytes
  * @shared:   set by a store: its first page shares a content that was there before
+ * @length:   likewise: bytes of that page's content, see zswap_entry_length()
  */
 struct zswap_folio {
 	swp_entry_t swap;
@@ -131,6 +132,7 @@ struct zswap_folio {
 	void *data;
 	const struct zswap_facts *facts;
 	bool shared;
+	unsigned int length;
 };
 
 /**
@@ -175,7 +177,7 @@ enum zswap_stage {
  * @swap_write:        writes that folio to the device. 0 or an errno; called before
  *                     the entry is erased, so nothing is lost
  * @queue_shrink:      queue_work() of zswap_shrink_worker()
- * @stage:             a stage begins (no clock here); may be NULL
+ * @stage:             a stage begins (no clock here); called while zs->staged
  */
 struct zswap_env_ops {
 	bool (*may_zswap)(void *env, struct obj_cgroup *objcg);
@@ -338,6 +340,7 @@ struct zswap {
 	unsigned int accept_threshold_percent;
 	unsigned long totalram_pages;	/* 0: no limit */
 	bool shrinker_enabled;
+	bool staged;	/* somebody wants to hear of stages; set with nobody inside */
 
 	/* the pool limit was reached; stores wait until below the threshold */
 	bool reached_full;
@@ -446,7 +449,7 @@ void zswap_pool_put(struct zswap_pool *pool);
 
 static inline void zswap_stage(struct zswap *zs, enum zswap_stage stage)
 {
-	if (unlikely(zs->ops->stage))
+	if (unlikely(zs->staged))
 		zs->ops->stage(zs->env, stage);
 }
 
