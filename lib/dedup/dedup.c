@@ -13,6 +13,7 @@
 #include <linux/hash.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
+#include <linux/prefetch.h>
 #include <linux/string.h>
 
 #include "zswap/zswap.h"
@@ -306,8 +307,12 @@ void zswap_content_leave(struct zswap *zs, struct zswap_entry *entry)
 	struct zswap_stripe *stripe;
 	u32 left = 0;
 
+	/* If it is the last sharer: an allocator's handles are addresses, or near. */
+	prefetchw((void *)content->handle);
 	if (content->shareable) {
 		stripe = zswap_content_stripe(zs, content);
+		prefetchw(READ_ONCE(content->node.next));
+		prefetchw(READ_ONCE(content->node.pprev));
 		spin_lock(&stripe->lock);
 		if (!hlist_unhashed(&entry->sibling)) {
 			hlist_del_init(&entry->sibling);

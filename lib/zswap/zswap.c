@@ -8,6 +8,7 @@
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
+#include <linux/prefetch.h>
 #include <linux/sched.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
@@ -400,6 +401,20 @@ static struct zswap_entry *zswap_entry_cache_alloc(struct zswap *zs)
 static void zswap_entry_cache_free(struct zswap *zs, struct zswap_entry *entry)
 {
 	kmem_cache_free(zs->entry_cache, entry);
+}
+
+/*
+ * Freeing an entry writes to its neighbours in the LRU and to its content, which
+ * lie anywhere, one after the other and with locks in between, which a processor
+ * does not look beyond. So all are asked for at once. The neighbours may change
+ * before they are needed: then it was in vain.
+ */
+static void zswap_entry_prefetch(const struct zswap_entry *entry)
+{
+	prefetchw(READ_ONCE(entry->lru.prev));
+	prefetchw(READ_ONCE(entry->lru.next));
+	if (!entry->same_filled)
+		prefetchw(entry->content);
 }
 
 /*
@@ -1106,6 +1121,8 @@ int zswap_load(struct zswap *zs, struct zswap_folio *folio)
 
 	if (!entry)
 		return -ENOENT;
+	if (!zs->behaviour->frontswap)
+		zswap_entry_prefetch(entry);
 	err = zswap_entry_read(zs, entry, folio->data);
 	if (err)
 		return err;
@@ -1124,8 +1141,10 @@ bool zswap_invalidate(struct zswap *zs, swp_entry_t swp)
 					     swp_offset(swp) %
 						     ZSWAP_TREE_SLOTS);
 
-	if (entry)
+	if (entry) {
+		zswap_entry_prefetch(entry);
 		zswap_entry_free(zs, entry);
+	}
 	return entry;
 }
 
