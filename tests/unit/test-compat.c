@@ -170,25 +170,25 @@ static struct thing *slab_object[NR_THREADS][SLAB_OBJECTS];
 static pthread_barrier_t slab_turn;
 static atomic_t slab_torn;
 
-/* Each thread frees what its neighbour has allocated: magazines change hands. */
+/* Every other thread allocates, and the next one frees: magazines change hands. */
 static void *slab_thread(void *arg)
 {
 	static atomic_t threads;
 	unsigned int mine = atomic_fetch_add(1, &threads) % NR_THREADS;
-	unsigned int next = (mine + 1) % NR_THREADS, round, i;
+	unsigned int from = mine & ~1U, round, i;
 
 	for (round = 0; round < SLAB_ROUNDS; round++) {
-		for (i = 0; i < SLAB_OBJECTS; i++) {
+		for (i = 0; mine == from && i < SLAB_OBJECTS; i++) {
 			slab_object[mine][i] = kmem_cache_alloc(arg, GFP_KERNEL);
 			slab_object[mine][i]->a = mine;
 			slab_object[mine][i]->b = i;
 		}
 		pthread_barrier_wait(&slab_turn);
-		for (i = 0; i < SLAB_OBJECTS; i++) {
-			if (slab_object[next][i]->a != next ||
-			    slab_object[next][i]->b != i)
+		for (i = 0; mine != from && i < SLAB_OBJECTS; i++) {
+			if (slab_object[from][i]->a != from ||
+			    slab_object[from][i]->b != i)
 				atomic_inc(&slab_torn);
-			kmem_cache_free(arg, slab_object[next][i]);
+			kmem_cache_free(arg, slab_object[from][i]);
 		}
 		pthread_barrier_wait(&slab_turn);
 	}
