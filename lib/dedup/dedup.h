@@ -9,6 +9,7 @@
 #define ZSWAP_DEDUP_H
 
 #include <linux/atomic.h>
+#include <linux/cache.h>
 #include <linux/list.h>
 #include <linux/refcount.h>
 #include <linux/slab.h>
@@ -166,8 +167,10 @@ struct zswap_dedup {
 	bool maps_sharers;	/* contents know their entries */
 	struct zswap_policy __rcu *policy;
 	struct kmem_cache *content_cache;
+	u8 before_stripes[SMP_CACHE_BYTES];
 	struct zswap_stripe stripe[ZSWAP_STRIPES];
 
+	u8 after_stripes[SMP_CACHE_BYTES];
 	atomic_long_t pages_shared;	/* contents with two sharers or more */
 	atomic_long_t pages_sharing;	/* sharers beyond the first */
 	atomic_long_t pages_unshared;	/* contents with one sharer */

@@ -68,17 +68,18 @@ struct mem_cgroup {
 	struct list_head list;
 	u64 max_pages;
 	bool writeback;
+	struct obj_cgroup *objcg;
+	u8 apart[SMP_CACHE_BYTES];	/* what each store reads from what it writes */
 	atomic64_t bytes;
 	atomic64_t entries;
 	struct zswap_lru lru;
-	struct obj_cgroup *objcg;
+	u8 behind[SMP_CACHE_BYTES];
 };
 
 struct zdedup {
 	struct zswap zs;
 	struct swap_device *device[ZDEDUP_TYPES_MAX];
 	u64 nr_slots;		/* of all devices */
-	unsigned long tree_nodes;	/* of all slot trees: xa_sum_nodes() */
 	struct xarray memcg_by_id;
 	struct list_head memcgs;
 	struct list_head objcgs;
@@ -104,11 +105,13 @@ struct zdedup {
 	struct mutex shrink_lock;	/* one shrink worker at a time */
 	atomic_t shrink_queued;
 
-	atomic_long_t swpout_zero, swpin_zero, pswpout, pswpin;
-	atomic_long_t live_zero, live_device;
-
 	void (*stage_hook)(void *data, enum zdedup_stage stage);
 	void *stage_data;
+
+	u8 apart[SMP_CACHE_BYTES];	/* what is read from what is written */
+	unsigned long tree_nodes;	/* of all slot trees: xa_sum_nodes() */
+	atomic_long_t swpout_zero, swpin_zero, pswpout, pswpin;
+	atomic_long_t live_zero, live_device;
 };
 
 extern const struct zswap_env_ops zdedup_env_ops;

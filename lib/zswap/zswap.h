@@ -23,6 +23,7 @@
 #define ZSWAP_ZSWAP_H
 
 #include <linux/atomic.h>
+#include <linux/cache.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
@@ -225,6 +226,7 @@ struct zswap_pool {
 	struct zswap_comp_ctx __percpu *ctx;
 	unsigned long nr_checked;
 	struct list_head list;
+	u8 apart[SMP_CACHE_BYTES];	/* what is read by each store from what it writes */
 	refcount_t ref;
 };
 
@@ -354,13 +356,17 @@ struct zswap {
 	spinlock_t pools_lock;
 	struct list_head pools;
 
+	/* From here on: what each call writes, apart from what each call reads. */
+	u8 before_lock[SMP_CACHE_BYTES];
 	spinlock_t lru_lock;
 	struct mem_cgroup *next_shrink;	/* cursor of the shrink worker, under lru_lock */
+	u8 after_lock[SMP_CACHE_BYTES];
 
 	struct zswap_dedup dedup;
 
-	/* last: written by every call, and far from what every call reads */
+	u8 before_stats[SMP_CACHE_BYTES];
 	struct zswap_stats stats;
+	u8 after_stats[SMP_CACHE_BYTES];
 };
 
 /*
