@@ -307,8 +307,6 @@ void zswap_content_leave(struct zswap *zs, struct zswap_entry *entry)
 	struct zswap_stripe *stripe;
 	u32 left = 0;
 
-	/* If it is the last sharer: an allocator's handles are addresses, or near. */
-	prefetchw((void *)content->handle);
 	if (content->shareable) {
 		stripe = zswap_content_stripe(zs, content);
 		prefetchw(READ_ONCE(content->node.next));

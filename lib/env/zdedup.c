@@ -8,7 +8,6 @@
 
 #include <linux/bitops.h>
 #include <linux/errno.h>
-#include <linux/prefetch.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -657,8 +656,6 @@ static int load_locked(struct zdedup *zd, struct swap_device *dev,
 		return 0;
 	}
 	*from = ZDEDUP_POOL;
-	if (dev->shadow)
-		prefetchw((void *)dev->shadow[offset]);
 	err = zswap_load(&zd->zs, folio);
 	if (!err && !zd->zs.behaviour->frontswap)
 		swap_slot_shadow(zd, dev, offset, 0);
