@@ -16,6 +16,8 @@ struct percpu_head {
 	size_t stride;
 };
 
+#ifndef COMPAT_UP
+
 __thread int compat_cpu = -1;
 
 struct compat_rcu_lock compat_rcu[COMPAT_RCU_LOCKS];
@@ -30,6 +32,8 @@ int compat_cpu_assign(void)
 	compat_cpu = (int)(thread % nr_cpu_ids);
 	return compat_cpu;
 }
+
+#endif
 
 static struct percpu_head *percpu_head(void *ptr)
 {

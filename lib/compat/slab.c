@@ -23,6 +23,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "custom.h"
 
@@ -39,7 +40,9 @@ struct slab_count {
 #define SLAB_PER_OBJECT 0
 #endif
 
-#define SLAB_BYTES 16384	/* at least; an order-2 slab */
+#define SLAB_BYTES 16384	/* the first; an order-2 slab */
+/* The largest: a huge page, which takes one entry of the TLB. */
+#define SLAB_BYTES_MAX (2UL << 20)
 #define MAGAZINE_ROUNDS 64
 
 /* A free object: the next one of its magazine; in a first one, the next full magazine. */
@@ -76,7 +79,7 @@ struct kmem_cache_cpu {
 /*
  * @cpu:   objects of this cache, and of no other
  * @list:  in caches, under caches_lock
- * @lock:  of the depot: @full magazines and all @slabs
+ * @lock:  of the depot: @full magazines and all @slabs, which are @bytes together
  */
 struct kmem_cache {
 	struct kmem_cache_cpu cpu[NR_CPUS];
@@ -87,6 +90,7 @@ struct kmem_cache {
 	spinlock_t lock __aligned(64);
 	struct slab_free *full;
 	struct slab *slabs;
+	size_t bytes;
 };
 
 /* What belongs to no cache, and what belonged to caches that are gone. */
@@ -319,13 +323,28 @@ void kmem_cache_destroy(struct kmem_cache *s)
 	kfree(s);
 }
 
+/* Doubles what the cache has, up to a huge page. */
+static struct slab *slab_alloc(struct kmem_cache *s, size_t align, size_t *bytes)
+{
+	struct slab *slab;
+
+	*bytes = clamp(READ_ONCE(s->bytes), *bytes, SLAB_BYTES_MAX);
+	if (*bytes < SLAB_BYTES_MAX)
+		return aligned_alloc(align, ALIGN(*bytes, align));
+	slab = aligned_alloc(SLAB_BYTES_MAX, ALIGN(*bytes, SLAB_BYTES_MAX));
+	/* a wish: without one, it is as any other memory */
+	if (slab)
+		madvise(slab, *bytes, MADV_HUGEPAGE);
+	return slab;
+}
+
 /* Objects that were never handed out, for one processor. */
 static bool cache_grow(struct kmem_cache *s, struct kmem_cache_cpu *c)
 {
 	size_t align = max(s->align, (size_t)64);
 	size_t head = ALIGN(sizeof(struct slab), align);
-	size_t bytes = ALIGN(max(head + s->size, (size_t)SLAB_BYTES), align);
-	struct slab *slab = aligned_alloc(align, bytes);
+	size_t bytes = max(head + s->size, (size_t)SLAB_BYTES);
+	struct slab *slab = slab_alloc(s, align, &bytes);
 
 	if (!slab)
 		return false;
@@ -334,6 +353,7 @@ static bool cache_grow(struct kmem_cache *s, struct kmem_cache_cpu *c)
 	spin_lock(&s->lock);
 	slab->next = s->slabs;
 	s->slabs = slab;
+	WRITE_ONCE(s->bytes, s->bytes + bytes);
 	spin_unlock(&s->lock);
 	return true;
 }

@@ -16,6 +16,7 @@
  * is called under it.
  */
 #include <linux/kernel.h>
+#include <linux/prefetch.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
@@ -127,7 +128,7 @@ static void xa_count_node(struct xarray *xa, long nr)
 {
 	WRITE_ONCE(xa->nr_nodes, xa->nr_nodes + nr);
 	if (xa->nodes_sum)
-		__atomic_fetch_add(xa->nodes_sum, nr, __ATOMIC_RELAXED);
+		compat_fetch_add(xa->nodes_sum, nr, __ATOMIC_RELAXED);
 }
 
 static void xa_node_free(struct xarray *xa, struct xa_node *node)
@@ -311,7 +312,10 @@ void *__xa_store(struct xarray *xa, unsigned long index, void *entry,
 		return xa_mk_err(-EINVAL);
 	if (!old && !entry)
 		return NULL;
-	if (!old) {
+	if (!old && leaf) {
+		leaf->slots[xa_slot(leaf, index)] = entry;
+		leaf->count++;
+	} else if (!old) {
 		needed = xa_nodes_needed(xa, index);
 		if (needed) {
 			spares = xa_spares_alloc(needed, gfp);
@@ -484,4 +488,15 @@ void xa_sum_nodes(struct xarray *xa, unsigned long *sum)
 {
 	WARN_ON(xa->nr_nodes);
 	xa->nodes_sum = sum;
+}
+
+void xa_prefetch(struct xarray *xa, unsigned long index)
+{
+	struct xa_node *leaf = xa_leaf(xa, index);
+
+	if (!leaf)
+		return;
+	/* its count changes, too */
+	prefetchw(leaf);
+	prefetchw(&leaf->slots[xa_slot(leaf, index)]);
 }

@@ -7,6 +7,7 @@
 #ifndef _COMPAT_LINUX_ATOMIC_H
 #define _COMPAT_LINUX_ATOMIC_H
 
+#include <asm/rmw.h>
 #include <linux/compiler.h>
 #include <linux/types.h>
 
@@ -21,11 +22,11 @@
 	__extension__({							\
 		__typeof__(*(p)) __cmpxchg_old = (old);			\
 									\
-		__atomic_compare_exchange_n(p, &__cmpxchg_old, new, false, \
-			__ATOMIC_SEQ_CST, __ATOMIC_RELAXED);		\
+		compat_compare_exchange(p, &__cmpxchg_old, new,		\
+					__ATOMIC_SEQ_CST);		\
 		__cmpxchg_old;						\
 	})
-#define xchg(p, new) __atomic_exchange_n(p, new, __ATOMIC_SEQ_CST)
+#define xchg(p, new) compat_exchange(p, new, __ATOMIC_SEQ_CST)
 
 #define __COMPAT_ATOMIC(p, T, I)					\
 static inline I p##_read(const T *v)					\
@@ -33,19 +34,19 @@ static inline I p##_read(const T *v)					\
 static inline void p##_set(T *v, I i)					\
 { __atomic_store_n(&v->counter, i, __ATOMIC_RELAXED); }		\
 static inline void p##_add(I i, T *v)					\
-{ __atomic_fetch_add(&v->counter, i, __ATOMIC_RELAXED); }		\
+{ compat_fetch_add(&v->counter, i, __ATOMIC_RELAXED); }		\
 static inline void p##_sub(I i, T *v)					\
-{ __atomic_fetch_sub(&v->counter, i, __ATOMIC_RELAXED); }		\
+{ compat_fetch_sub(&v->counter, i, __ATOMIC_RELAXED); }		\
 static inline void p##_inc(T *v) { p##_add(1, v); }			\
 static inline void p##_dec(T *v) { p##_sub(1, v); }			\
 static inline I p##_fetch_add(I i, T *v)				\
-{ return __atomic_fetch_add(&v->counter, i, __ATOMIC_SEQ_CST); }	\
+{ return compat_fetch_add(&v->counter, i, __ATOMIC_SEQ_CST); }	\
 static inline I p##_fetch_sub(I i, T *v)				\
-{ return __atomic_fetch_sub(&v->counter, i, __ATOMIC_SEQ_CST); }	\
+{ return compat_fetch_sub(&v->counter, i, __ATOMIC_SEQ_CST); }	\
 static inline I p##_add_return(I i, T *v)				\
-{ return __atomic_add_fetch(&v->counter, i, __ATOMIC_SEQ_CST); }	\
+{ return p##_fetch_add(i, v) + i; }					\
 static inline I p##_sub_return(I i, T *v)				\
-{ return __atomic_sub_fetch(&v->counter, i, __ATOMIC_SEQ_CST); }	\
+{ return p##_fetch_sub(i, v) - i; }					\
 static inline I p##_inc_return(T *v) { return p##_add_return(1, v); }	\
 static inline I p##_dec_return(T *v) { return p##_sub_return(1, v); }	\
 static inline bool p##_dec_and_test(T *v)				\

@@ -6,6 +6,7 @@
 #ifndef _COMPAT_LINUX_BITOPS_H
 #define _COMPAT_LINUX_BITOPS_H
 
+#include <asm/rmw.h>
 #include <linux/bits.h>
 #include <linux/types.h>
 
@@ -51,7 +52,7 @@ static inline u64 ror64(u64 word, unsigned int shift)
 }
 
 #define __compat_fetch_bit(op, nr, addr, order)				\
-	__atomic_fetch_##op((addr) + BIT_WORD(nr), BIT_MASK(nr), order)
+	compat_fetch_##op((addr) + BIT_WORD(nr), BIT_MASK(nr), order)
 
 static inline void set_bit(long nr, volatile unsigned long *addr)
 {
@@ -60,8 +61,8 @@ static inline void set_bit(long nr, volatile unsigned long *addr)
 
 static inline void clear_bit(long nr, volatile unsigned long *addr)
 {
-	__atomic_fetch_and(addr + BIT_WORD(nr), ~BIT_MASK(nr),
-			   __ATOMIC_RELAXED);
+	compat_fetch_and(addr + BIT_WORD(nr), ~BIT_MASK(nr),
+			 __ATOMIC_RELAXED);
 }
 
 static inline bool test_bit(long nr, const volatile unsigned long *addr)
@@ -78,8 +79,8 @@ static inline bool test_and_set_bit(long nr, volatile unsigned long *addr)
 
 static inline bool test_and_clear_bit(long nr, volatile unsigned long *addr)
 {
-	return __atomic_fetch_and(addr + BIT_WORD(nr), ~BIT_MASK(nr),
-				  __ATOMIC_SEQ_CST) & BIT_MASK(nr);
+	return compat_fetch_and(addr + BIT_WORD(nr), ~BIT_MASK(nr),
+				__ATOMIC_SEQ_CST) & BIT_MASK(nr);
 }
 
 /* A lock of one bit: taken when it was clear, given back by clear_bit_unlock. */
@@ -91,8 +92,8 @@ static inline bool test_and_set_bit_lock(long nr, volatile unsigned long *addr)
 
 static inline void clear_bit_unlock(long nr, volatile unsigned long *addr)
 {
-	__atomic_fetch_and(addr + BIT_WORD(nr), ~BIT_MASK(nr),
-			   __ATOMIC_RELEASE);
+	compat_fetch_and(addr + BIT_WORD(nr), ~BIT_MASK(nr),
+			 __ATOMIC_RELEASE);
 }
 
 static inline void __set_bit(long nr, volatile unsigned long *addr)

@@ -39,7 +39,7 @@ static inline void compat_refcount_check(refcount_t *r, bool bad)
 
 static inline void refcount_inc(refcount_t *r)
 {
-	int old = __atomic_fetch_add(&r->refs.counter, 1, __ATOMIC_RELAXED);
+	int old = compat_fetch_add(&r->refs.counter, 1, __ATOMIC_RELAXED);
 
 	compat_refcount_check(r, old <= 0 || old == INT_MAX);
 }
@@ -52,9 +52,9 @@ static inline bool refcount_inc_not_zero(refcount_t *r)
 	do {
 		if (!old)
 			return false;
-	} while (!__atomic_compare_exchange_n(&r->refs.counter, &old,
-			(int)((unsigned int)old + 1), true,
-			__ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	} while (!compat_compare_exchange(&r->refs.counter, &old,
+					  (int)((unsigned int)old + 1),
+					  __ATOMIC_RELAXED));
 	compat_refcount_check(r, old < 0 || old == INT_MAX);
 	return true;
 }
@@ -62,7 +62,7 @@ static inline bool refcount_inc_not_zero(refcount_t *r)
 /* True for the one who took the count to 0. */
 static inline bool refcount_dec_and_test(refcount_t *r)
 {
-	int old = __atomic_fetch_sub(&r->refs.counter, 1, __ATOMIC_ACQ_REL);
+	int old = compat_fetch_sub(&r->refs.counter, 1, __ATOMIC_ACQ_REL);
 
 	if (old == 1)
 		return true;
@@ -73,7 +73,7 @@ static inline bool refcount_dec_and_test(refcount_t *r)
 /* For a count that cannot reach 0 here. */
 static inline void refcount_dec(refcount_t *r)
 {
-	int old = __atomic_fetch_sub(&r->refs.counter, 1, __ATOMIC_RELEASE);
+	int old = compat_fetch_sub(&r->refs.counter, 1, __ATOMIC_RELEASE);
 
 	compat_refcount_check(r, old <= 1);
 }

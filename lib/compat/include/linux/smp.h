@@ -10,6 +10,10 @@
 
 #include <linux/compiler.h>
 
+#ifdef COMPAT_UP
+#define raw_smp_processor_id() 0
+#else
+
 extern __thread int compat_cpu
 	__attribute__((__tls_model__("initial-exec")));
 int compat_cpu_assign(void);
@@ -18,5 +22,7 @@ static inline int raw_smp_processor_id(void)
 {
 	return likely(compat_cpu >= 0) ? compat_cpu : compat_cpu_assign();
 }
+
+#endif /* COMPAT_UP */
 
 #endif /* _COMPAT_LINUX_SMP_H */

@@ -8,6 +8,7 @@
 #ifndef _COMPAT_LINUX_SPINLOCK_H
 #define _COMPAT_LINUX_SPINLOCK_H
 
+#include <asm/rmw.h>
 #include <linux/compiler.h>
 #include <linux/lockdep.h>
 #include <linux/sched.h>
@@ -22,7 +23,7 @@ static inline void spin_lock_init(spinlock_t *lock)
 
 static inline bool spin_trylock(spinlock_t *lock)
 {
-	if (__atomic_exchange_n(&lock->locked, 1, __ATOMIC_ACQUIRE))
+	if (compat_exchange(&lock->locked, 1, __ATOMIC_ACQUIRE))
 		return false;
 	compat_spinlocks++;
 	return true;
