@@ -65,7 +65,6 @@ struct zdedup_config {
 	unsigned int max_pool_percent;	/* 20 */
 	unsigned int accept_threshold_percent;	/* 90 */
 	bool verify;		/* re-digest indexed contents at each load; false. A page that is written to while it is stored fails its own load then */
-	bool shadow;		/* carry along what the pool would be without dedup; false */
 	bool lengths_only;	/* no bytes: zdedup_store_facts is the only store, no load returns bytes */
 };
 
@@ -126,7 +125,7 @@ struct zdedup_result {
  * Swaps out the page of 4096 bytes at @page, charged to memcg @memcg, to @slot; an
  * older content of the slot is replaced. 0 and *result (may be NULL); -EINVAL for
  * a bad slot, memcg or mode; -EIO or -ENOSPC when the swap device failed: the slot
- * is empty then. -ENOMEM: stored, but the shadow (config.shadow) ran out of memory. A store that the pool refuses is no error: see result->where.
+ * is empty then. A store that the pool refuses is no error: see result->where.
  * Kernel: swap_writeout, zswap_store.
  */
 int zdedup_store(struct zdedup *zd, struct zdedup_slot slot, uint32_t memcg,
@@ -194,6 +193,19 @@ int zdedup_invalidate(struct zdedup *zd, struct zdedup_slot slot);
 /* What the slot holds, without changing it: 0 and *where, or -ENOENT. */
 int zdedup_peek(struct zdedup *zd, struct zdedup_slot slot,
 		enum zdedup_where *where);
+
+#define ZDEDUP_PREFETCH_STEPS 6u
+
+/*
+ * A hint, for whoever knows the next events and has the model to himself: @slot will
+ * be stored, loaded or invalidated soon. To be called for each @step below
+ * ZDEDUP_PREFETCH_STEPS in ascending order, with a few other events in between,
+ * as each reads what the one before it has asked the memory for. @digest: of a page
+ * that @memcg will store (one word, the low one; NULL: not known, or no store). It
+ * changes nothing, and is never needed.
+ */
+void zdedup_prefetch(struct zdedup *zd, struct zdedup_slot slot,
+		     uint32_t memcg, const uint64_t *digest, unsigned int step);
 
 /*---------------------------------------------------- writeback and limits */
 
@@ -290,7 +302,6 @@ struct zdedup_stats {
 	uint64_t dup_races;		/* twins found at insertion and adopted */
 	uint64_t sharers_full;		/* hits refused: the content had its most sharers */
 	uint64_t walk_max;		/* most contents of a bucket that one lookup walked over, at most ZDEDUP_WALK_MAX */
-	uint64_t shadow_pool_size;	/* with config.shadow: pool_total_size, had every entry bytes of its own */
 	uint64_t live_zero;		/* slots that are a bit in the zero map now */
 	uint64_t live_device;		/* slots whose bytes are on the device now */
 	/* sizes, in bytes, at the kernel's sizes (docs/MODEL.md) */
@@ -304,7 +315,7 @@ struct zdedup_stats {
 struct zdedup_sizes {
 	uint64_t stored_pages, live_zero, live_device;
 	uint64_t pages_shared, pages_sharing, pages_unshared;
-	uint64_t payload_bytes, pool_total_size, shadow_pool_size;
+	uint64_t payload_bytes, pool_total_size;
 	uint64_t metadata_bytes, dedup_metadata_bytes;
 };
 

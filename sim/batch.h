@@ -42,6 +42,8 @@ struct fresh {
 /**
  * struct batch - the events between two numbers
  * @length, @digest: by column of the facts, then by step; of stores only
+ * @pool: by run without dedup that others are compared with, then by step: the size
+ *        of its pool then (of a folio, at its first step)
  */
 struct batch {
 	unsigned int nr, nr_fresh;
@@ -49,6 +51,7 @@ struct batch {
 	struct fresh *fresh;
 	uint16_t **length;
 	uint64_t (**digest)[2];
+	uint64_t **pool;
 };
 
 #endif /* SIM_BATCH_H */

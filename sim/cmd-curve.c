@@ -351,7 +351,7 @@ static int model_event(struct run *run, const struct model *model,
 
 	if (ev->op == TRACE_STORE) {
 		find_facts(run, pages_content(run->pages, ev->page), &facts);
-		err = memcgs_need(model->memcgs, ev->memcg, model->zd, NULL);
+		err = memcgs_need(model->memcgs, ev->memcg, model->zd);
 		if (!err)
 			err = zdedup_store_facts(model->zd, slot, ev->memcg,
 						 &facts, 1, &at);

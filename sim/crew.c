@@ -20,14 +20,20 @@ struct crew {
 	GMutex lock;
 	GCond begun, done;
 	GPtrArray *threads;
-	void (*task)(void *data, unsigned int i);
+	void (*task)(void *data, unsigned int worker, unsigned int i);
 	void *data;
 	unsigned int nr, next, left;
 	bool quit;
 };
 
+/* What a thread of the crew is started with. */
+struct hand {
+	struct crew *crew;
+	unsigned int worker;
+};
+
 /* With the lock held: one task, if there is one. */
-static bool do_one(struct crew *crew)
+static bool do_one(struct crew *crew, unsigned int worker)
 {
 	unsigned int i = crew->next;
 
@@ -35,7 +41,7 @@ static bool do_one(struct crew *crew)
 		return false;
 	crew->next++;
 	g_mutex_unlock(&crew->lock);
-	crew->task(crew->data, i);
+	crew->task(crew->data, worker, i);
 	g_mutex_lock(&crew->lock);
 	if (!--crew->left)
 		g_cond_signal(&crew->done);
@@ -44,11 +50,14 @@ static bool do_one(struct crew *crew)
 
 static gpointer work(gpointer data)
 {
-	struct crew *crew = data;
+	struct hand *hand = data;
+	struct crew *crew = hand->crew;
+	unsigned int worker = hand->worker;
 
+	g_free(hand);
 	g_mutex_lock(&crew->lock);
 	while (!crew->quit)
-		if (!do_one(crew))
+		if (!do_one(crew, worker))
 			g_cond_wait(&crew->begun, &crew->lock);
 	g_mutex_unlock(&crew->lock);
 	return NULL;
@@ -64,10 +73,15 @@ struct crew *crew_new(unsigned int jobs)
 	crew->threads = g_ptr_array_new();
 	/* a thread that cannot be had is one less, and the results are the same */
 	for (unsigned int i = 1; i < jobs; i++) {
-		GThread *thread = g_thread_try_new("zdedup", work, crew, NULL);
+		struct hand *hand = g_new(struct hand, 1);
+		GThread *thread;
 
+		*hand = (struct hand){ crew, i };
+		thread = g_thread_try_new("zdedup", work, hand, NULL);
 		if (thread)
 			g_ptr_array_add(crew->threads, thread);
+		else
+			g_free(hand);
 	}
 	return crew;
 }
@@ -89,7 +103,8 @@ void crew_free(struct crew *crew)
 	g_free(crew);
 }
 
-void crew_round(struct crew *crew, void (*task)(void *data, unsigned int i),
+void crew_round(struct crew *crew,
+		void (*task)(void *data, unsigned int worker, unsigned int i),
 		void *data, unsigned int nr)
 {
 	g_mutex_lock(&crew->lock);
@@ -99,7 +114,7 @@ void crew_round(struct crew *crew, void (*task)(void *data, unsigned int i),
 	crew->next = 0;
 	crew->left = nr;
 	g_cond_broadcast(&crew->begun);
-	while (do_one(crew))
+	while (do_one(crew, 0))
 		;
 	while (crew->left)
 		g_cond_wait(&crew->done, &crew->lock);

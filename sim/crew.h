@@ -11,10 +11,12 @@ struct crew;
 struct crew *crew_new(unsigned int jobs);
 void crew_free(struct crew *crew);
 /*
- * Calls @task(@data, i) once for each i below @nr, lower ones begun first, on
- * whichever thread is free, and returns when all have returned.
+ * Calls @task(@data, worker, i) once for each i below @nr, lower ones begun first, on
+ * whichever thread is free, and returns when all have returned. Each thread is a
+ * worker of its own number below the jobs, which no two have at once.
  */
-void crew_round(struct crew *crew, void (*task)(void *data, unsigned int i),
+void crew_round(struct crew *crew,
+		void (*task)(void *data, unsigned int worker, unsigned int i),
 		void *data, unsigned int nr);
 
 #endif /* SIM_CREW_H */

@@ -4,8 +4,8 @@
  *
  * 2 bytes a content and compressor, 16 a content and hash, zeroed lazily by the
  * system: what is never asked for costs nothing. Each column has a model of its
- * own that stores nothing and is only asked for page facts: one that does
- * not look up digests nothing, and the compressor "none" compresses nothing.
+ * own for each worker, that stores nothing and is only asked for page facts: one
+ * that does not look up digests nothing, and the compressor "none" compresses nothing.
  */
 #include "facts.h"
 
@@ -22,7 +22,7 @@
  * @key:    what it is kept by
  * @known:  of all contents, from the file
  * @word, @kernel, @seed: what it is asked for by
- * @zd:     computes; NULL: the trace carries it
+ * @zd:     computes, one for each worker; NULL: the trace carries it
  * @length: 1..4097, 0: not known yet
  * @nr:     of the trace's lengths, when it carries it
  */
@@ -30,7 +30,7 @@ struct column {
 	char *word, *kernel, *key;
 	bool known;
 	uint64_t seed;
-	struct zdedup *zd;
+	struct zdedup **zd;
 	uint16_t *length;
 	uint64_t (*digest)[2];
 	unsigned int nr;
@@ -43,6 +43,7 @@ struct column {
  */
 struct facts {
 	const struct trace *trace;
+	unsigned int workers;
 	GPtrArray *columns;
 	char *path;
 	struct facts_file *file;
@@ -52,7 +53,9 @@ static void free_column(gpointer data)
 {
 	struct column *column = data;
 
-	zdedup_destroy(column->zd);
+	for (unsigned int i = 0; column->zd && column->zd[i]; i++)
+		zdedup_destroy(column->zd[i]);
+	g_free(column->zd);
 	free(column->length);
 	free(column->digest);
 	g_free(column->key);
@@ -61,11 +64,12 @@ static void free_column(gpointer data)
 	g_free(column);
 }
 
-struct facts *facts_new(const struct trace *trace)
+struct facts *facts_new(const struct trace *trace, unsigned int workers)
 {
 	struct facts *facts = g_new0(struct facts, 1);
 
 	facts->trace = trace;
+	facts->workers = workers;
 	facts->columns = g_ptr_array_new_with_free_func(free_column);
 	return facts;
 }
@@ -132,10 +136,11 @@ static int find_column(const struct facts *facts, const char *word,
 	return -1;
 }
 
-/* A model that computes what @column says. */
-static int make_model(struct column *column)
+/* The models that compute what @column says. */
+static int make_models(struct column *column, unsigned int workers)
 {
 	struct zdedup_config config;
+	int err = 0;
 
 	zdedup_config_init(&config);
 	config.lengths_only = true;
@@ -148,7 +153,10 @@ static int make_model(struct column *column)
 		config.seed = column->seed;
 		config.dedup = "always";
 	}
-	return zdedup_create(&config, &column->zd, NULL);
+	column->zd = g_new0(struct zdedup *, workers + 1);
+	for (unsigned int i = 0; i < workers && !err; i++)
+		err = zdedup_create(&config, &column->zd[i], NULL);
+	return err;
 }
 
 static enum facts_file_kind kind_of(const struct column *column)
@@ -168,7 +176,7 @@ static char *key_of(const struct column *column)
 				       column->seed);
 	return g_strdup_printf("%s@%s: %s by zdedup " ZDEDUP_VERSION,
 			       column->word, column->kernel,
-			       zdedup_codec_version(column->zd));
+			       zdedup_codec_version(column->zd[0]));
 }
 
 static void *values_of(const struct column *column)
@@ -204,7 +212,8 @@ static int add_column(struct facts *facts, struct column *column, char **why)
 	else
 		column->digest = calloc(nr, sizeof(*column->digest));
 	if (values_of(column) &&
-	    (!trace_summary(facts->trace)->has_pages || !make_model(column))) {
+	    (!trace_summary(facts->trace)->has_pages ||
+	     !make_models(column, facts->workers))) {
 		if (facts->file)
 			take_known(facts, column);
 		g_ptr_array_add(facts->columns, column);
@@ -316,8 +325,8 @@ static void take_digest(const struct facts *facts, struct column *column,
 		digest[0] = (content + 1) * 0x9e3779b97f4a7c15ull;
 }
 
-void facts_find(struct facts *facts, unsigned int i, uint32_t content,
-		const void *page)
+void facts_find(struct facts *facts, unsigned int worker, unsigned int i,
+		uint32_t content, const void *page)
 {
 	struct column *column = column_at(facts, i);
 	struct zdedup_facts found;
@@ -325,7 +334,7 @@ void facts_find(struct facts *facts, unsigned int i, uint32_t content,
 	if (column->known)
 		return;
 	if (page) {
-		zdedup_page_facts(column->zd, page, &found);
+		zdedup_page_facts(column->zd[worker], page, &found);
 		if (column->digest)
 			memcpy(column->digest[content], found.digest,
 			       sizeof(found.digest));

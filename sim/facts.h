@@ -17,8 +17,8 @@
 
 struct facts;
 
-/* The facts of @trace's contents, no column yet. */
-struct facts *facts_new(const struct trace *trace);
+/* The facts of @trace's contents, no column yet, to be found by so many workers. */
+struct facts *facts_new(const struct trace *trace, unsigned int workers);
 void facts_free(struct facts *facts);
 
 /*
@@ -47,10 +47,10 @@ bool facts_stand_in(const struct facts *facts, int column);
 
 /*
  * Finds out what @column says of @content, whose bytes are @page (NULL: the trace
- * has none). Different columns and contents may be asked for at once.
+ * has none). Workers may ask for different columns and contents at once.
  */
-void facts_find(struct facts *facts, unsigned int column, uint32_t content,
-	       const void *page);
+void facts_find(struct facts *facts, unsigned int worker, unsigned int column,
+		uint32_t content, const void *page);
 /* What was found; of a column of lengths (0: the trace does not know), and of one of digests. */
 uint16_t facts_length(const struct facts *facts, unsigned int column,
 		      uint32_t content);

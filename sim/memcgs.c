@@ -176,8 +176,7 @@ int memcgs_build(const struct memcgs *memcgs, struct zdedup *zd)
 	return 0;
 }
 
-int memcgs_need(struct memcgs *memcgs, uint32_t id, struct zdedup *zd,
-		struct zdedup *other)
+int memcgs_need(struct memcgs *memcgs, uint32_t id, struct zdedup *zd)
 {
 	int err;
 
@@ -185,8 +184,6 @@ int memcgs_need(struct memcgs *memcgs, uint32_t id, struct zdedup *zd,
 		return 0;
 	if (!g_hash_table_contains(memcgs->known, GUINT_TO_POINTER(id))) {
 		err = zdedup_memcg_add(zd, id, 0);
-		if (!err && other)
-			err = zdedup_memcg_add(other, id, 0);
 		if (err)
 			return err;
 		g_hash_table_add(memcgs->known, GUINT_TO_POINTER(id));

@@ -29,8 +29,7 @@ void memcgs_free(struct memcgs *memcgs);
 bool memcgs_limited(const struct memcgs *memcgs);
 /* Makes the file's memcgs in @zd. 0 or a negative errno. */
 int memcgs_build(const struct memcgs *memcgs, struct zdedup *zd);
-/* Makes @id in both models unless it is known (@other may be NULL). 0 or a negative errno. */
-int memcgs_need(struct memcgs *memcgs, uint32_t id, struct zdedup *zd,
-		struct zdedup *other);
+/* Makes @id in @zd unless it is known. 0 or a negative errno. */
+int memcgs_need(struct memcgs *memcgs, uint32_t id, struct zdedup *zd);
 
 #endif /* SIM_MEMCGS_H */

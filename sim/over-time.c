@@ -4,6 +4,9 @@
  */
 #include "over-time.h"
 
+/* So many sizes, each below 2^44 (16 TiB), go into a sum of 64 bits. */
+#define PART_EVENTS (1u << 19)
+
 static void take(struct sample *s, const struct zdedup_sizes *sizes,
 		 uint64_t baseline)
 {
@@ -18,6 +21,14 @@ static void take(struct sample *s, const struct zdedup_sizes *sizes,
 	s->v[SAMPLE_BASELINE_POOL_BYTES] = baseline;
 }
 
+static void fold(struct over_time *ot)
+{
+	for (int i = 0; i < SAMPLE_NR_FIELDS; i++) {
+		ot->sum[i] += ot->part[i];
+		ot->part[i] = 0;
+	}
+}
+
 void over_time_add(struct over_time *ot, uint64_t events,
 		   const struct zdedup_sizes *sizes, uint64_t baseline)
 {
@@ -25,8 +36,10 @@ void over_time_add(struct over_time *ot, uint64_t events,
 			sizes->live_zero;
 
 	take(&ot->last, sizes, baseline);
+	if (ot->events / PART_EVENTS != (ot->events + events) / PART_EVENTS)
+		fold(ot);
 	for (int i = 0; i < SAMPLE_NR_FIELDS; i++)
-		ot->sum[i] += (unsigned __int128)ot->last.v[i] * events;
+		ot->part[i] += ot->last.v[i] * events;
 	ot->events += events;
 	if (!ot->peak || live > ot->live) {
 		ot->live = live;
@@ -38,8 +51,8 @@ void over_time_add(struct over_time *ot, uint64_t events,
 void over_time_mean(const struct over_time *ot, struct sample *mean)
 {
 	for (int i = 0; i < SAMPLE_NR_FIELDS; i++)
-		mean->v[i] = (uint64_t)((ot->sum[i] + ot->events / 2) /
-					ot->events);
+		mean->v[i] = (uint64_t)((ot->sum[i] + ot->part[i] +
+					 ot->events / 2) / ot->events);
 }
 
 int64_t sample_saved_gross(const struct sample *s)

@@ -28,13 +28,14 @@ struct sample {
 
 /**
  * struct over_time - collected event by event
- * @sum:    of each field over the events
+ * @sum, @part: of each field over the events, of long ago and since
  * @events: how many were added
  * @live:   entries at the peak: in the pool, on the device, in the zero map
  * @peak:   the first event (counted from 1) with the most live entries; 0: none yet
  */
 struct over_time {
 	unsigned __int128 sum[SAMPLE_NR_FIELDS];
+	uint64_t part[SAMPLE_NR_FIELDS];
 	uint64_t events;
 	uint64_t live;
 	uint64_t peak;

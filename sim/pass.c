@@ -2,14 +2,15 @@
 /*
  * pass.c - one pass over a trace for any number of runs
  *
- * The trace is taken in batches, and each batch goes through four stages:
+ * The trace is taken in batches, and each batch goes through five stages:
  *
  *   decode  events in order: what a page is, what a slot holds (one task)
  *   find    the facts of contents met for the first time (by column and part)
  *   lay     the facts beside the events (by column)
- *   run     each run its model (by run)
+ *   base    each run without dedup that others are compared with (by run)
+ *   run     each other run its model (by run)
  *
- * A round does one stage of each of four batches that follow each other, so its
+ * A round does one stage of each of five batches that follow each other, so its
  * tasks need nothing of one another and may be done by any thread in any order:
  * that is why results do not depend on the number of threads.
  */
@@ -38,10 +39,14 @@
 #define MANY_RUNS 4u
 #define FRESH_PART 64u
 
-enum { DECODE, FIND, LAY, RUN, NR_STAGES };
+enum { DECODE, FIND, LAY, BASE, RUN, NR_STAGES };
 
 /**
  * struct pass - one pass
+ * @own:     runs that nobody asked for but to compare others with
+ * @all:     @runs and @own that have something to do: the first @nr_baselines are
+ *           those that others are compared with
+ * @done:    the seq behind the last event that all runs have seen
  * @census:  of each kind of kernel that a run has, see @uses
  * @bytes:   of each content, when a run looks at them; NULL: none does
  * @at:      the batch in each stage; NULL: none
@@ -54,6 +59,9 @@ struct pass {
 	struct trace *trace;
 	struct run *const *runs;
 	unsigned int nr_runs;
+	GPtrArray *own, *all;
+	unsigned int nr_baselines;
+	uint64_t done;
 	struct crew *crew;
 	struct pages *pages;
 	struct census census[NR_LOADS];
@@ -75,7 +83,7 @@ struct pass {
 /* false: the end, or @why is set */
 static bool next_event(struct pass *pass, struct trace_event *ev)
 {
-	char why[WHY_MAX] = "";
+	char why[WHY_MAX];
 	int got;
 
 	if (pass->has_next) {
@@ -226,15 +234,16 @@ static void decode(struct pass *pass, struct batch *batch)
 
 /*------------------------------------------------------------- find, lay */
 
-static void find(struct pass *pass, const struct batch *batch, unsigned int i)
+static void find(struct pass *pass, const struct batch *batch,
+		 unsigned int worker, unsigned int i)
 {
 	unsigned int columns = facts_columns(pass->facts);
 	unsigned int at = i / columns * FRESH_PART;
 	unsigned int end = MIN(at + FRESH_PART, batch->nr_fresh);
 
 	for (; at < end; at++)
-		facts_find(pass->facts, i % columns, batch->fresh[at].content,
-			   batch->fresh[at].page);
+		facts_find(pass->facts, worker, i % columns,
+			   batch->fresh[at].content, batch->fresh[at].page);
 }
 
 static void lay(struct pass *pass, struct batch *batch, unsigned int column)
@@ -272,15 +281,17 @@ static unsigned int nr_tasks(const struct pass *pass, int stage)
 		       FRESH_PART * columns;
 	case LAY:
 		return columns;
+	case BASE:
+		return pass->nr_baselines;
 	default:
-		return pass->nr_runs;
+		return pass->all->len - pass->nr_baselines;
 	}
 }
 
 /* Long tasks first, so that the round's end is not one thread's. */
-static const int order[NR_STAGES] = { DECODE, RUN, LAY, FIND };
+static const int order[NR_STAGES] = { DECODE, RUN, BASE, LAY, FIND };
 
-static void do_task(void *data, unsigned int i)
+static void do_task(void *data, unsigned int worker, unsigned int i)
 {
 	struct pass *pass = data;
 	unsigned int k = 0, nr;
@@ -294,13 +305,17 @@ static void do_task(void *data, unsigned int i)
 		decode(pass, pass->at[DECODE]);
 		break;
 	case FIND:
-		find(pass, pass->at[FIND], i);
+		find(pass, pass->at[FIND], worker, i);
 		break;
 	case LAY:
 		lay(pass, pass->at[LAY], i);
 		break;
+	case RUN:
+		i += pass->nr_baselines;
+		/* fall through */
 	default:
-		run_batch(pass->runs[i], pass->at[RUN], pass->bytes);
+		run_batch(g_ptr_array_index(pass->all, i), pass->at[order[k]],
+			  pass->bytes);
 		break;
 	}
 }
@@ -320,17 +335,23 @@ static bool advance(struct pass *pass)
 	return any || pass->at[DECODE];
 }
 
-/* The first event at which anything failed, and its line. CMD_OK: nothing did. */
+/*
+ * The first event at which anything failed, and its line. CMD_OK: nothing did. What a
+ * baseline met in a batch that the others have yet to see can wait: they may meet
+ * something before it.
+ */
 static int failure(const struct pass *pass)
 {
-	uint64_t first = UINT64_MAX;
+	uint64_t first = pass->done;
 	const struct run *failed = NULL;
 
-	for (unsigned int i = 0; i < pass->nr_runs; i++) {
-		if (run_failed_at(pass->runs[i]) >= first)
+	for (unsigned int i = 0; i < pass->all->len; i++) {
+		const struct run *run = g_ptr_array_index(pass->all, i);
+
+		if (run_failed_at(run) >= first)
 			continue;
-		first = run_failed_at(pass->runs[i]);
-		failed = pass->runs[i];
+		first = run_failed_at(run);
+		failed = run;
 	}
 	return failed ? run_complain(failed) : CMD_OK;
 }
@@ -346,6 +367,9 @@ static int all_rounds(struct pass *pass)
 		for (int stage = DECODE; stage < NR_STAGES; stage++)
 			nr += nr_tasks(pass, stage);
 		crew_round(pass->crew, do_task, pass, nr);
+		if (pass->at[RUN] && pass->at[RUN]->nr)
+			pass->done = pass->at[RUN]->steps[pass->at[RUN]->nr -
+							  1].seq + 1;
 		/* a run that fails does so before the trace does: it is behind */
 		status = failure(pass);
 		if (status)
@@ -374,6 +398,10 @@ static void batch_init(const struct pass *pass, struct batch *batch)
 			     pass->fresh_max + ZDEDUP_FOLIO_PAGES_MAX);
 	batch->length = g_new0(uint16_t *, columns);
 	batch->digest = g_malloc0_n(columns, sizeof(*batch->digest));
+	batch->pool = g_new(uint64_t *, pass->nr_baselines + 1);
+	for (unsigned int i = 0; i < pass->nr_baselines; i++)
+		batch->pool[i] = g_new(uint64_t, steps);
+	batch->pool[pass->nr_baselines] = NULL;
 	for (unsigned int i = 0; i < columns; i++) {
 		if (facts_is_digests(facts, i))
 			batch->digest[i] = g_malloc_n(steps,
@@ -389,6 +417,9 @@ static void batch_free(struct batch *batch, unsigned int columns)
 		g_free(batch->length[i]);
 		g_free(batch->digest[i]);
 	}
+	for (unsigned int i = 0; batch->pool && batch->pool[i]; i++)
+		g_free(batch->pool[i]);
+	g_free(batch->pool);
 	g_free(batch->length);
 	g_free(batch->digest);
 	g_free(batch->steps);
@@ -400,6 +431,10 @@ void pass_free(struct pass *pass)
 	if (!pass)
 		return;
 	crew_free(pass->crew);
+	if (pass->own)
+		g_ptr_array_unref(pass->own);
+	if (pass->all)
+		g_ptr_array_unref(pass->all);
 	for (unsigned int i = 0; i < NR_STAGES; i++)
 		batch_free(&pass->batches[i], facts_columns(pass->facts));
 	for (unsigned int i = 0; i < NR_LOADS; i++)
@@ -430,12 +465,81 @@ bool pass_splits(const struct trace *trace)
 	return !strcmp(summary->vantage, "device") && !summary->has_folio;
 }
 
+static int start_run(struct pass *pass, struct run *run, bool verify)
+{
+	unsigned int loads = run_loads(run);
+
+	if (run_start(run, pass->trace, pass->facts, verify))
+		return CMD_INPUT;
+	if (pass->uses[loads])
+		return CMD_OK;
+	pass->uses[loads] = true;
+	if (census_init(&pass->census[loads], pass->trace, pass->pages))
+		return out_of_memory(pass);
+	pass->census[loads].loads_kept = loads == LOADS_KEEP;
+	return CMD_OK;
+}
+
+/* One of the runs, asked for or not, or a new one. */
+static int find_baseline(struct pass *pass, struct run *run)
+{
+	struct run *base;
+
+	for (unsigned int i = 0; i < pass->nr_runs; i++)
+		if (run_take_baseline(run, pass->runs[i], &pass->nr_baselines))
+			return CMD_OK;
+	for (unsigned int i = 0; i < pass->own->len; i++)
+		if (run_take_baseline(run, g_ptr_array_index(pass->own, i),
+				      &pass->nr_baselines))
+			return CMD_OK;
+	if (run_create_baseline(run, &base)) {
+		run_free(base);
+		return CMD_INPUT;
+	}
+	g_ptr_array_add(pass->own, base);
+	if (start_run(pass, base, false))
+		return CMD_INPUT;
+	run_take_baseline(run, base, &pass->nr_baselines);
+	return CMD_OK;
+}
+
+/* Lists those that have something to do. */
+static void list_runs(struct pass *pass)
+{
+	for (int baselines = 1; baselines >= 0; baselines--) {
+		for (unsigned int i = 0; i < pass->nr_runs; i++)
+			if (run_is_baseline(pass->runs[i]) == baselines &&
+			    !run_follows(pass->runs[i]))
+				g_ptr_array_add(pass->all, pass->runs[i]);
+		for (unsigned int i = 0; baselines && i < pass->own->len; i++)
+			g_ptr_array_add(pass->all,
+					g_ptr_array_index(pass->own, i));
+	}
+}
+
+static int start_runs(struct pass *pass, bool verify)
+{
+	for (unsigned int i = 0; i < pass->nr_runs; i++) {
+		if (start_run(pass, pass->runs[i], verify))
+			return CMD_INPUT;
+		for (unsigned int k = 0; k < i; k++)
+			if (run_follow(pass->runs[i], pass->runs[k]))
+				break;
+	}
+	for (unsigned int i = 0; i < pass->nr_runs; i++)
+		if (run_needs_baseline(pass->runs[i]) &&
+		    find_baseline(pass, pass->runs[i]))
+			return CMD_INPUT;
+	list_runs(pass);
+	return CMD_OK;
+}
+
 static int prepare(struct pass *pass, const struct pass_options *options)
 {
 	bool bytes = false;
 	const char *why;
 
-	pass->facts = facts_new(pass->trace);
+	pass->facts = facts_new(pass->trace, options->jobs);
 	if (options->facts && facts_load(pass->facts, options->facts))
 		return CMD_INPUT;
 	pass->pages = pages_new(pass->trace, &why);
@@ -444,23 +548,10 @@ static int prepare(struct pass *pass, const struct pass_options *options)
 		return CMD_INPUT;
 	}
 	pages_expect(pass->pages, facts_page_digests(pass->facts));
-	for (unsigned int i = 0; i < pass->nr_runs; i++) {
-		unsigned int loads = run_loads(pass->runs[i]);
-
-		if (run_start(pass->runs[i], pass->trace, pass->facts,
-			      options->verify))
-			return CMD_INPUT;
+	if (start_runs(pass, options->verify))
+		return CMD_INPUT;
+	for (unsigned int i = 0; i < pass->nr_runs; i++)
 		bytes |= run_needs_bytes(pass->runs[i]);
-		for (unsigned int k = 0; k < i; k++)
-			if (run_follow(pass->runs[i], pass->runs[k]))
-				break;
-		if (pass->uses[loads])
-			continue;
-		pass->uses[loads] = true;
-		if (census_init(&pass->census[loads], pass->trace, pass->pages))
-			return out_of_memory(pass);
-		pass->census[loads].loads_kept = loads == LOADS_KEEP;
-	}
 	if (bytes)
 		pass->bytes = calloc(trace_summary(pass->trace)->nr_pages + 1,
 				     sizeof(*pass->bytes));
@@ -484,6 +575,8 @@ int pass_run(struct trace *trace, struct run *const *runs, unsigned int nr_runs,
 	pass->trace = trace;
 	pass->runs = runs;
 	pass->nr_runs = nr_runs;
+	pass->own = g_ptr_array_new_with_free_func((GDestroyNotify)run_free);
+	pass->all = g_ptr_array_new();
 	pass->steps_max = nr_runs < MANY_RUNS ? STEPS_FEW : STEPS_MANY;
 	pass->fresh_max = nr_runs < MANY_RUNS ? FRESH_FEW : FRESH_MANY;
 	pass->facts_path = options->facts;

@@ -18,6 +18,10 @@
 
 #define PAGE ZDEDUP_PAGE_SIZE
 #define NO_COLUMN (-1)
+/* Between two steps of a prefetch: memory has had the time to answer. */
+#define EVENTS_AHEAD 4u
+/* A model of fewer slots lies in the processor's caches, where asking costs more. */
+#define SLOTS_LARGE (1u << 17)
 
 G_STATIC_ASSERT(ZDEDUP_PAGE_SIZE == TRACE_PAGE_SIZE);
 G_STATIC_ASSERT(ZDEDUP_TYPES_MAX >= TRACE_TYPES_MAX);
@@ -29,20 +33,23 @@ enum { KEPT = 1, GONE };
  * struct run - one configuration over a trace
  * @zd:        the model
  * @has_bytes: @zd holds the pages' bytes
- * @base:      with a limit, the same without dedup, and without bytes: it may store
- *             other pages. Without one it would store the same, and @zd's shadow pool
- *             tells its size
  * @lengths, @digests: columns of the facts, or NO_COLUMN
  * @refused:   KEPT or GONE by slot; NULL until a store is refused for good, which
  *             only a memcg that forbids writeback does
  * @events:    done so far; @due: the next checkpoint
  * @status, @failed_at, @why: of the failure
+ * @large:     the model will be larger than any cache
  * @same:      the run whose results this one's are, see run_follow
+ * @baseline:  the run without dedup that this one is compared with; NULL: it is one
+ * @own:       the options of a run that run_create_baseline made
+ * @pool:      its number among the baselines, see run_is_baseline; NO_COLUMN
  */
 struct run {
 	const struct replay_options *options;
-	struct zdedup *zd, *base;
+	struct replay_options own;
+	struct zdedup *zd;
 	bool has_bytes;
+	bool large;
 	unsigned int loads;
 	struct memcgs *memcgs;
 	struct trace *trace;
@@ -54,12 +61,12 @@ struct run {
 	int status;
 	uint64_t failed_at;
 	char *why;
-	const struct run *same;
+	const struct run *same, *baseline;
+	int pool;
 	uint8_t page[ZDEDUP_PAGE_SIZE];
 };
 
-static void model_config(const struct run *run, bool baseline,
-			 struct zdedup_config *config)
+static void model_config(const struct run *run, struct zdedup_config *config)
 {
 	const struct replay_options *options = run->options;
 
@@ -68,20 +75,17 @@ static void model_config(const struct run *run, bool baseline,
 	config->compressor = options->compressor;
 	config->zpool = options->zpool;
 	config->hash = options->hash;
-	config->dedup = baseline ? "none" : options->dedup;
-	/* without sharing there is nothing to compare, split or spare */
-	if (!baseline) {
-		config->compare = options->compare;
-		config->charge = options->charge;
-		config->writeback = options->writeback;
-	}
+	config->dedup = options->dedup;
+	config->compare = options->compare;
+	config->charge = options->charge;
+	config->writeback = options->writeback;
 	config->seed = options->seed;
 	config->totalram_pages = replay_totalram_pages(options);
 	config->max_pool_percent = (unsigned int)options->max_pool_percent;
 	config->accept_threshold_percent =
 		(unsigned int)options->accept_threshold_percent;
-	config->verify = run->result.verified && !baseline;
-	config->lengths_only = baseline || !run->has_bytes;
+	config->verify = run->result.verified;
+	config->lengths_only = !run->has_bytes;
 }
 
 /* The words are the model's to judge: one is made and thrown away. */
@@ -92,7 +96,7 @@ static int check_words(const char *command, const struct run *run)
 	struct zdedup *zd;
 	int err;
 
-	model_config(run, false, &config);
+	model_config(run, &config);
 	config.lengths_only = true;
 	err = zdedup_create(&config, &zd, why);
 	zdedup_destroy(zd);
@@ -113,7 +117,7 @@ int run_create(const char *command, const struct replay_options *options,
 	*out = run;
 	run->options = options;
 	run->failed_at = UINT64_MAX;
-	run->lengths = run->digests = NO_COLUMN;
+	run->lengths = run->digests = run->pool = NO_COLUMN;
 	run->loads = zdedup_kernel_keeps_loads(options->kernel) ? LOADS_KEEP :
 								   LOADS_EMPTY;
 	run->memcgs = memcgs_load(options->memcg_config);
@@ -123,6 +127,28 @@ int run_create(const char *command, const struct replay_options *options,
 			      memcgs_limited(run->memcgs);
 	run->result.has_baseline = replay_dedups(options);
 	return check_words(command, run);
+}
+
+int run_create_baseline(const struct run *run, struct run **out)
+{
+	struct run *base;
+	int status;
+
+	/* without sharing there is nothing to compare, split or spare */
+	struct replay_options own = *run->options;
+
+	own.dedup = "none";
+	own.compare = "bytes";
+	own.charge = "full";
+	own.writeback = "sole";
+	own.verify = own.timing = false;
+	own.no_verify = true;
+	own.checkpoint_every = 0;
+	status = run_create("replay", &own, &base);
+	base->own = own;
+	base->options = &base->own;
+	*out = base;
+	return status;
 }
 
 void replay_result_clear(struct replay_result *result)
@@ -138,7 +164,6 @@ void run_free(struct run *run)
 	if (!run)
 		return;
 	zdedup_destroy(run->zd);
-	zdedup_destroy(run->base);
 	memcgs_free(run->memcgs);
 	replay_result_clear(&run->result);
 	if (run->refused)
@@ -176,40 +201,30 @@ int run_complain(const struct run *run)
 
 /*------------------------------------------------------------------ start */
 
-/*
- * Would the run without dedup hold other entries at some moment? With a limit it may
- * refuse others; with 6.1 the slots that wait to be freed hold what they held, of
- * which a shadow pool knows nothing.
- */
-static bool diverges(const struct run *run)
-{
-	return run->result.limited || run->loads == LOADS_KEEP;
-}
-
-static int make_model(const struct run *run, bool baseline, struct zdedup **out)
+static int make_model(struct run *run)
 {
 	const struct trace_summary *summary = trace_summary(run->trace);
-	const struct replay_result *result = &run->result;
 	struct zdedup_config config;
 	char why[ZDEDUP_WHY_MAX] = "";
 	int err;
 
-	model_config(run, baseline, &config);
-	config.shadow = !baseline && result->has_baseline && !diverges(run);
-	err = zdedup_create(&config, out, why);
+	model_config(run, &config);
+	err = zdedup_create(&config, &run->zd, why);
 	if (err) {
 		cmd_error("%s", *why ? why : strerror(-err));
 		return CMD_INPUT;
 	}
-	err = memcgs_build(run->memcgs, *out);
+	err = memcgs_build(run->memcgs, run->zd);
 	if (err) {
 		cmd_error("%s: %s", run->options->memcg_config,
 			  strerror(-err));
 		return CMD_INPUT;
 	}
-	for (unsigned int t = 0; t < TRACE_TYPES_MAX && !err; t++)
+	for (unsigned int t = 0; t < TRACE_TYPES_MAX && !err; t++) {
+		run->large |= summary->slots[t] >= SLOTS_LARGE;
 		if (summary->slots[t])
-			err = zdedup_swapon(*out, t, summary->slots[t]);
+			err = zdedup_swapon(run->zd, t, summary->slots[t]);
+	}
 	if (!err)
 		return CMD_OK;
 	cmd_error("%s: swap device: %s", trace_path(run->trace),
@@ -222,10 +237,10 @@ static int need_columns(struct run *run, struct facts *facts)
 	const struct replay_options *o = run->options;
 	char *why = NULL;
 
-	if (!run->has_bytes || run->base)
-		run->lengths = facts_lengths(facts, o->compressor, o->kernel,
-					     &why);
-	if (!why && !run->has_bytes && run->result.has_baseline)
+	if (run->has_bytes)
+		return CMD_OK;
+	run->lengths = facts_lengths(facts, o->compressor, o->kernel, &why);
+	if (!why && run->result.has_baseline)
 		run->digests = facts_digests(facts, o->hash, o->seed, &why);
 	if (!why)
 		return CMD_OK;
@@ -258,12 +273,8 @@ int run_start(struct run *run, struct trace *trace, struct facts *facts,
 	char note[ZDEDUP_WHY_MAX];
 
 	run->trace = trace;
-	if (choose_bytes(run, verify) || make_model(run, false, &run->zd))
-		return CMD_INPUT;
-	if (result->has_baseline && diverges(run) &&
-	    make_model(run, true, &run->base))
-		return CMD_INPUT;
-	if (need_columns(run, facts))
+	if (choose_bytes(run, verify) || make_model(run) ||
+	    need_columns(run, facts))
 		return CMD_INPUT;
 	result->path = trace_path(trace);
 	result->format = trace_format(trace);
@@ -339,9 +350,35 @@ bool run_follow(struct run *run, const struct run *other)
 		return false;
 	run->same = other;
 	zdedup_destroy(run->zd);
-	zdedup_destroy(run->base);
-	run->zd = run->base = NULL;
+	run->zd = NULL;
 	return true;
+}
+
+bool run_follows(const struct run *run)
+{
+	return run->same;
+}
+
+bool run_needs_baseline(const struct run *run)
+{
+	return run->result.has_baseline && !run->same;
+}
+
+bool run_take_baseline(struct run *run, struct run *other,
+		       unsigned int *nr_baselines)
+{
+	if (other->same || other->result.has_baseline ||
+	    !same_pool(run->options, other->options))
+		return false;
+	if (other->pool == NO_COLUMN)
+		other->pool = (int)(*nr_baselines)++;
+	run->baseline = other;
+	return true;
+}
+
+bool run_is_baseline(const struct run *run)
+{
+	return run->pool != NO_COLUMN;
 }
 
 static void copy_result(struct run *run)
@@ -478,17 +515,11 @@ static int store_facts(struct run *run, const struct batch *batch,
 {
 	struct zdedup_facts facts[ZDEDUP_FOLIO_PAGES_MAX];
 	const struct step *step = &batch->steps[i];
-	int err = 0;
 
 	if (get_facts(run, batch, i, facts))
 		return 0;
-	if (!run->has_bytes)
-		err = zdedup_store_facts(run->zd, slot_of(step), step->memcg,
-					 facts, step->folio, at);
-	if (!err && run->base)
-		err = zdedup_store_facts(run->base, slot_of(step), step->memcg,
-					 facts, step->folio, NULL);
-	return err;
+	return zdedup_store_facts(run->zd, slot_of(step), step->memcg, facts,
+				  step->folio, at);
 }
 
 /* One folio, most often of one page. */
@@ -499,14 +530,14 @@ static void store(struct run *run, const struct batch *batch, unsigned int i,
 	struct zdedup_result at = { .where = ZDEDUP_POOL };
 	int err;
 
-	err = memcgs_need(run->memcgs, step->memcg, run->zd, run->base);
+	err = memcgs_need(run->memcgs, step->memcg, run->zd);
 	if (err) {
 		model_fails(run, step, "names a memcg that cannot be made", err);
 		return;
 	}
 	if (run->has_bytes)
 		err = store_bytes(run, step, bytes, &at);
-	if (!err && run->lengths != NO_COLUMN)
+	else
 		err = store_facts(run, batch, i, &at);
 	if (err) {
 		model_fails(run, step, "cannot be stored", err);
@@ -568,21 +599,13 @@ static void load(struct run *run, const struct step *step,
 	struct timing *timing = run->options->timing ? &run->result.timing :
 						       NULL;
 	enum zdedup_where from = ZDEDUP_POOL;
-	int err, base_err;
+	int err;
 
 	if (timing)
 		timing_begin(timing, TIMING_LOAD);
 	err = zdedup_load(run->zd, slot_of(step), run->page, &from);
 	if (timing)
 		timing_end(timing, err ? 0 : 1);
-	if (run->base) {
-		base_err = zdedup_load(run->base, slot_of(step), NULL, NULL);
-		if (base_err && base_err != -ENOENT) {
-			model_fails(run, step, "cannot be loaded without dedup",
-				    base_err);
-			return;
-		}
-	}
 	count_load(run, step, err, from, bytes);
 }
 
@@ -592,8 +615,6 @@ static void invalidate(struct run *run, const struct step *step)
 	bool kept;
 	uint32_t held = held_by(run, step, &kept);
 
-	if (run->base)
-		zdedup_invalidate(run->base, slot_of(step));
 	if (run->refused)
 		g_hash_table_remove(run->refused, refused_key(step));
 	if (err && err != -ENOENT) {
@@ -610,30 +631,23 @@ static void invalidate(struct run *run, const struct step *step)
 
 /*------------------------------------------------------------------ batches */
 
-/* What the pool would hold now without dedup. */
-static uint64_t baseline_pool(struct run *run, const struct zdedup_sizes *sizes)
-{
-	struct zdedup_sizes without;
-
-	if (!run->result.has_baseline)
-		return sizes->pool_total_size;
-	if (!run->base)
-		return sizes->shadow_pool_size;
-	zdedup_get_sizes(run->base, &without);
-	return without.pool_total_size;
-}
-
-/* @nr more events are done: take the samples. */
-static void after_events(struct run *run, unsigned int nr)
+/* The event of step @i, and those of its folio, are done: take the samples. */
+static void after_events(struct run *run, const struct batch *batch,
+			 unsigned int i, unsigned int nr)
 {
 	struct replay_result *result = &run->result;
 	struct replay_checkpoint checkpoint;
 	struct zdedup_sizes sizes;
+	uint64_t without;
 
 	run->events += nr;
 	zdedup_get_sizes(run->zd, &sizes);
-	over_time_add(&result->over_time, nr, &sizes,
-		      baseline_pool(run, &sizes));
+	without = sizes.pool_total_size;
+	if (run->pool != NO_COLUMN)
+		batch->pool[run->pool][i] = without;
+	if (run->baseline)
+		without = batch->pool[run->baseline->pool][i];
+	over_time_add(&result->over_time, nr, &sizes, without);
 	if (!result->checkpoints || run->events < run->due)
 		return;
 	checkpoint.event = run->events;
@@ -643,16 +657,38 @@ static void after_events(struct run *run, unsigned int nr)
 		   run->options->checkpoint_every;
 }
 
+/*
+ * Asks the memory for what the events behind @i will touch, the nearer ones for what
+ * lies deeper. The model is this thread's alone.
+ */
+static void look_ahead(struct run *run, const struct batch *batch,
+		       unsigned int i)
+{
+	for (unsigned int step = 0; step < ZDEDUP_PREFETCH_STEPS; step++) {
+		unsigned int at = i + (ZDEDUP_PREFETCH_STEPS - step) *
+					      EVENTS_AHEAD;
+		const uint64_t *digest = NULL;
+
+		if (at >= batch->nr)
+			continue;
+		if (run->digests != NO_COLUMN &&
+		    batch->steps[at].op == TRACE_STORE)
+			digest = batch->digest[run->digests][at];
+		zdedup_prefetch(run->zd, slot_of(&batch->steps[at]),
+				batch->steps[at].memcg, digest, step);
+	}
+}
+
 void run_batch(struct run *run, const struct batch *batch,
 	       const void *const *bytes)
 {
 	unsigned int nr;
 
-	if (run->same)
-		return;
 	for (unsigned int i = 0; i < batch->nr && !run->status; i += nr) {
 		const struct step *step = &batch->steps[i];
 
+		if (run->large)
+			look_ahead(run, batch, i);
 		nr = 1;
 		if (step->op == TRACE_STORE) {
 			nr = step->folio;
@@ -663,7 +699,7 @@ void run_batch(struct run *run, const struct batch *batch,
 			invalidate(run, step);
 		}
 		if (!run->status)
-			after_events(run, nr);
+			after_events(run, batch, i, nr);
 	}
 }
 
@@ -674,13 +710,9 @@ static void get_stats(struct run *run)
 	struct replay_result *result = &run->result;
 
 	zdedup_get_stats(run->zd, &result->stats);
-	if (run->base) {
-		zdedup_get_stats(run->base, &result->baseline);
-		return;
-	}
-	/* without a limit, all but the pool's size is the same */
 	result->baseline = result->stats;
-	result->baseline.pool_total_size = result->stats.shadow_pool_size;
+	if (run->baseline)
+		zdedup_get_stats(run->baseline->zd, &result->baseline);
 }
 
 /* The last checkpoint is the state after the last event. */

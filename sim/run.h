@@ -70,6 +70,11 @@ struct run;
  */
 int run_create(const char *command, const struct replay_options *options,
 	       struct run **out);
+/*
+ * The run that @run is to be compared with: the same pool without dedup, no bytes and
+ * no report of its own. As run_create.
+ */
+int run_create_baseline(const struct run *run, struct run **out);
 void run_free(struct run *run);
 
 /*
@@ -86,6 +91,19 @@ unsigned int run_loads(const struct run *run);	/* LOADS_EMPTY or LOADS_KEEP */
  * batch, and run_finish copies. Both have been started.
  */
 bool run_follow(struct run *run, const struct run *other);
+/* Does it follow another, and take no batch? */
+bool run_follows(const struct run *run);
+/* Is @run to be compared with one without dedup? */
+bool run_needs_baseline(const struct run *run);
+/*
+ * Compares @run with @other from now on, if that is one without dedup over the same
+ * pool; both have been started. Such a run tells the size of its pool after each event
+ * in batch.pool, of which it takes the next of *nr_baselines when it is the first time.
+ */
+bool run_take_baseline(struct run *run, struct run *other,
+		       unsigned int *nr_baselines);
+/* Others are compared with it, and take a batch after it. */
+bool run_is_baseline(const struct run *run);
 /*
  * Takes @batch in, on any thread; @bytes are those of each content, if the run
  * needs them. Does nothing once the run has failed.

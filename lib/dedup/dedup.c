@@ -648,6 +648,33 @@ struct zswap_content *zswap_dedup_find(struct zswap *zs, u32 memcg_id,
 	return found;
 }
 
+/* Reads without locks, for a caller who has the model to himself. */
+void zswap_dedup_prefetch(struct zswap *zs, u32 memcg_id, u64 digest,
+			  unsigned int step)
+{
+	const struct zswap_policy_ops *ops =
+		rcu_dereference_protected(zs->dedup.policy, true)->ops;
+	struct zswap_digest cut = { .lo = digest };
+	struct zswap_stripe *stripe;
+	struct hlist_node *first;
+	unsigned long bucket;
+	u64 key;
+
+	if (!ops->looks_up || step > 1)
+		return;
+	zswap_cut_digest(zs->dedup.hash_bits, &cut);
+	key = zswap_index_key(cut.lo, ops->domain(memcg_id));
+	stripe = zswap_stripe_of(zs, key);
+	bucket = zswap_bucket_index(key, stripe->bits);
+	if (!step) {
+		prefetchw(&stripe->bucket[bucket]);
+		return;
+	}
+	first = stripe->bucket[bucket].first;
+	if (first)
+		prefetchw(hlist_entry(first, struct zswap_content, node));
+}
+
 /* Under the stripe lock: is there a content of this digest that one could share? */
 static bool zswap_digest_taken(struct zswap_stripe *stripe,
 			       const struct zswap_lookup *lk, u64 key)

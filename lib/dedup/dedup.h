@@ -237,6 +237,12 @@ bool zswap_dedup_looks_up(struct zswap *zs);
  */
 struct zswap_content *zswap_dedup_find(struct zswap *zs, u32 memcg_id,
 				       struct zswap_lookup *lk);
+/*
+ * Asks the memory for what a lookup of @digest (its low word) will read: the bucket
+ * with @step 0, its first content with 1. The model must be the caller's alone.
+ */
+void zswap_dedup_prefetch(struct zswap *zs, u32 memcg_id, u64 digest,
+			  unsigned int step);
 /* A content that nobody else knows, or NULL. */
 struct zswap_content *zswap_content_alloc(struct zswap *zs);
 /* Gives back one that was allocated and never published; its handle is the caller's. */

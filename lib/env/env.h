@@ -27,8 +27,6 @@
  * @locked: the slot's folio is locked and in the swap cache (a bit lock)
  * @zero:   the slot's page is zero (swap table flag, zero map); under the slot lock
  * @filled: the slot's bytes are in @fd; under the slot lock
- * @shadow: with a shadow pool: the handle there of the slot's entry, or 0; under the
- *          slot lock; NULL without
  * @fd:     unlinked temporary file, page of slot n at n * 4096; -1 until first used
  *
  * Invariant: a slot is not both zero and filled. It may be zero and have an entry
@@ -40,7 +38,6 @@ struct swap_device {
 	unsigned long *locked;
 	unsigned long *zero;
 	unsigned long *filled;
-	unsigned long *shadow;
 	int fd;
 	struct mutex fd_lock;
 };
@@ -84,13 +81,6 @@ struct zdedup {
 	struct list_head memcgs;
 	struct list_head objcgs;
 	u32 next_memcg_number;
-	/*
-	 * An allocator on lengths in which every entry has an object of its own: what
-	 * the pool would be without dedup, as long as no limit makes the two differ in
-	 * what they store. ops is NULL when config.shadow is not set.
-	 */
-	struct zpool shadow;
-	unsigned int shadow_header;	/* bytes that zswap puts before each object */
 	bool built_with_dedup;	/* a policy other than none was ever set */
 
 	/*
@@ -117,7 +107,7 @@ struct zdedup {
 extern const struct zswap_env_ops zdedup_env_ops;
 
 /* swap.c: slots. Offsets were checked. Locks wait; swap_trylock does not. */
-int swap_device_create(u64 nr_slots, bool shadow, struct swap_device **out);
+int swap_device_create(u64 nr_slots, struct swap_device **out);
 void swap_device_destroy(struct swap_device *dev);
 bool swap_trylock(struct swap_device *dev, u64 offset);
 void swap_lock(struct swap_device *dev, u64 offset);
@@ -130,13 +120,6 @@ int swap_device_read(struct zdedup *zd, struct swap_device *dev, u64 offset,
 /* Under the slot lock: what the slot has outside of the pool goes. */
 bool swap_slot_clear(struct zdedup *zd, struct swap_device *dev, u64 offset);
 void swap_slot_set_zero(struct zdedup *zd, struct swap_device *dev, u64 offset);
-
-/*
- * Under the slot lock: gives the slot's shadow object @length bytes, 0: frees it. As
- * zswap does, the new one is allocated before the old one is freed. 0 or -ENOMEM.
- */
-int swap_slot_shadow(struct zdedup *zd, struct swap_device *dev, u64 offset,
-		     unsigned int length);
 
 /* memcg.c */
 int memcg_init(struct zdedup *zd);

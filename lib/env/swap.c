@@ -18,7 +18,7 @@
 
 #include "env/env.h"
 
-int swap_device_create(u64 nr_slots, bool shadow, struct swap_device **out)
+int swap_device_create(u64 nr_slots, struct swap_device **out)
 {
 	size_t words = DIV_ROUND_UP(nr_slots, 64);
 	struct swap_device *dev = kzalloc(sizeof(*dev), GFP_KERNEL);
@@ -31,11 +31,7 @@ int swap_device_create(u64 nr_slots, bool shadow, struct swap_device **out)
 	dev->locked = kvcalloc(words, sizeof(u64), GFP_KERNEL);
 	dev->zero = kvcalloc(words, sizeof(u64), GFP_KERNEL);
 	dev->filled = kvcalloc(words, sizeof(u64), GFP_KERNEL);
-	if (shadow)
-		dev->shadow = kvcalloc(nr_slots, sizeof(*dev->shadow),
-				       GFP_KERNEL);
-	if (!dev->locked || !dev->zero || !dev->filled ||
-	    (shadow && !dev->shadow)) {
+	if (!dev->locked || !dev->zero || !dev->filled) {
 		swap_device_destroy(dev);
 		return -ENOMEM;
 	}
@@ -50,7 +46,6 @@ void swap_device_destroy(struct swap_device *dev)
 	kvfree(dev->locked);
 	kvfree(dev->zero);
 	kvfree(dev->filled);
-	kvfree(dev->shadow);
 	kfree(dev);
 }
 
@@ -171,21 +166,4 @@ void swap_slot_set_zero(struct zdedup *zd, struct swap_device *dev, u64 offset)
 	swap_slot_clear(zd, dev, offset);
 	set_bit(offset, dev->zero);
 	atomic_long_inc(&zd->live_zero);
-}
-
-int swap_slot_shadow(struct zdedup *zd, struct swap_device *dev, u64 offset,
-		     unsigned int length)
-{
-	unsigned long new = 0;
-	int err = 0;
-
-	if (!dev->shadow)
-		return 0;
-	if (length)
-		err = zpool_malloc(&zd->shadow, length + zd->shadow_header,
-				   &new);
-	if (dev->shadow[offset])
-		zpool_free(&zd->shadow, dev->shadow[offset]);
-	dev->shadow[offset] = err ? 0 : new;
-	return err;
 }

@@ -53,16 +53,11 @@ static int env_swap_write(void *env, struct zswap_folio *folio)
 	struct swap_device *dev = zd->device[swp_type(folio->swap)];
 	u64 offset = swp_offset(folio->swap);
 
-	int err = 0;
-
 	/* A stale entry under a zero slot is written where nobody will read it. */
-	if (test_bit(offset, dev->zero))
-		atomic_long_inc(&zd->pswpout);
-	else
-		err = swap_device_write(zd, dev, offset, folio->data);
-	if (!err)
-		swap_slot_shadow(zd, dev, offset, 0);
-	return err;
+	if (!test_bit(offset, dev->zero))
+		return swap_device_write(zd, dev, offset, folio->data);
+	atomic_long_inc(&zd->pswpout);
+	return 0;
 }
 
 static void env_queue_shrink(void *env)
@@ -221,21 +216,6 @@ static int config_resolve(const struct zdedup_config *config,
 	return config_modes(config, &zc->dedup, why);
 }
 
-static int shadow_create(struct zdedup *zd)
-{
-	struct zpool_config config;
-
-	zswap_zpool_config(zd->zs.behaviour, true, &config);
-	if (zd->zs.zpool_ops->set_name)
-		zd->shadow_header = zd->zs.behaviour->header_bytes;
-	zd->shadow.priv = zd->zs.zpool_ops->create(&config);
-	if (!zd->shadow.priv)
-		return -ENOMEM;
-	zd->shadow.ops = zd->zs.zpool_ops;
-	zd->shadow.lengths_only = true;
-	return 0;
-}
-
 static int zdedup_init(struct zdedup *zd, const struct zdedup_config *config,
 		       const struct zswap_config *zc)
 {
@@ -245,11 +225,6 @@ static int zdedup_init(struct zdedup *zd, const struct zdedup_config *config,
 	if (memcg_init(zd))
 		return -ENOMEM;
 	if (zswap_init(&zd->zs, zc)) {
-		memcg_exit(zd);
-		return -ENOMEM;
-	}
-	if (config->shadow && shadow_create(zd)) {
-		zswap_exit(&zd->zs);
 		memcg_exit(zd);
 		return -ENOMEM;
 	}
@@ -293,8 +268,6 @@ void zdedup_destroy(struct zdedup *zd)
 	for (type = 0; type < ZDEDUP_TYPES_MAX; type++)
 		if (zd->device[type])
 			zdedup_swapoff(zd, type);
-	if (zd->shadow.ops)
-		zd->shadow.ops->destroy(zd->shadow.priv);
 	zswap_exit(&zd->zs);
 	memcg_exit(zd);
 	kfree(zd);
@@ -344,7 +317,6 @@ static bool free_slot(struct zdedup *zd, struct swap_device *dev,
 		put_waiting_slot(zd, dev, swp);
 		held = true;
 	}
-	swap_slot_shadow(zd, dev, swp_offset(swp), 0);
 	return held;
 }
 
@@ -360,7 +332,7 @@ int zdedup_swapon(struct zdedup *zd, unsigned int type, uint64_t nr_slots)
 		return -EINVAL;
 	if (zd->device[type])
 		return -EBUSY;
-	err = swap_device_create(nr_slots, zd->shadow.ops, &dev);
+	err = swap_device_create(nr_slots, &dev);
 	if (err)
 		return err;
 	err = zswap_swapon(&zd->zs, type,
@@ -398,8 +370,6 @@ int zdedup_swapoff(struct zdedup *zd, unsigned int type)
 			zswap_invalidate(&zd->zs,
 					 swp_entry(type, i * ZSWAP_TREE_SLOTS +
 							 index));
-	for (word = 0; dev->shadow && word < dev->nr_slots; word++)
-		swap_slot_shadow(zd, dev, word, 0);
 	for (word = 0; word < DIV_ROUND_UP(dev->nr_slots, 64); word++) {
 		atomic_long_sub(hweight64(dev->zero[word]), &zd->live_zero);
 		atomic_long_sub(hweight64(dev->filled[word]), &zd->live_device);
@@ -480,8 +450,6 @@ static int store_refused(struct zdedup *zd, struct swap_device *dev,
 	unsigned int i;
 	int err = 0;
 
-	for (i = 0; i < folio->nr_pages; i++)
-		swap_slot_shadow(zd, dev, offset + i, 0);
 	if (!memcg_writeback_enabled(zd, folio->objcg->memcg)) {
 		for (i = 0; i < folio->nr_pages; i++)
 			swap_slot_clear(zd, dev, offset + i);
@@ -496,27 +464,6 @@ static int store_refused(struct zdedup *zd, struct swap_device *dev,
 						      NULL);
 	for (i = 0; err && i < folio->nr_pages; i++)
 		swap_slot_clear(zd, dev, offset + i);
-	return err;
-}
-
-/* The folio is in the pool: so it is in the shadow, page by page. */
-static int shadow_folio(struct zdedup *zd, struct swap_device *dev,
-			const struct zswap_folio *folio)
-{
-	u64 offset = swp_offset(folio->swap);
-	struct zswap_entry *entry;
-	unsigned int i;
-	int err;
-
-	if (!dev->shadow)
-		return 0;
-	err = swap_slot_shadow(zd, dev, offset, folio->length);
-	for (i = 1; i < folio->nr_pages && !err; i++) {
-		entry = zswap_find(&zd->zs, swp_entry(swp_type(folio->swap),
-						      offset + i));
-		err = swap_slot_shadow(zd, dev, offset + i,
-				       zswap_entry_length(entry));
-	}
 	return err;
 }
 
@@ -550,7 +497,7 @@ static int store_locked(struct zdedup *zd, struct swap_device *dev,
 	result->where = ZDEDUP_POOL;
 	result->length = folio->length;
 	result->shared = folio->shared;
-	return shadow_folio(zd, dev, folio);
+	return 0;
 }
 
 static int store(struct zdedup *zd, struct zdedup_slot slot, uint32_t memcg,
@@ -651,14 +598,11 @@ static int load_locked(struct zdedup *zd, struct swap_device *dev,
 		*from = ZDEDUP_ZERO;
 		/* The slot is freed, and with it an older entry that the bit hid. */
 		zswap_invalidate(&zd->zs, folio->swap);
-		swap_slot_shadow(zd, dev, offset, 0);
 		swap_slot_clear(zd, dev, offset);
 		return 0;
 	}
 	*from = ZDEDUP_POOL;
 	err = zswap_load(&zd->zs, folio);
-	if (!err && !zd->zs.behaviour->frontswap)
-		swap_slot_shadow(zd, dev, offset, 0);
 	if (err != -ENOENT || !test_bit(offset, dev->filled))
 		return err;
 	*from = ZDEDUP_DEVICE;
@@ -878,8 +822,6 @@ void zdedup_get_sizes(struct zdedup *zd, struct zdedup_sizes *sizes)
 	sizes->pages_unshared = atomic_long_read(&d->pages_unshared);
 	sizes->payload_bytes = atomic_long_read(&d->payload_bytes);
 	sizes->pool_total_size = pages * PAGE_SIZE;
-	sizes->shadow_pool_size =
-		zd->shadow.ops ? zpool_total_pages(&zd->shadow) * PAGE_SIZE : 0;
 	get_metadata(zd, zspages, sizes);
 }
 
@@ -909,7 +851,6 @@ void zdedup_get_stats(struct zdedup *zd, struct zdedup_stats *stats)
 		.pages_shared = sizes.pages_shared,
 		.pages_sharing = sizes.pages_sharing,
 		.pages_unshared = sizes.pages_unshared,
-		.shadow_pool_size = sizes.shadow_pool_size,
 		.live_zero = sizes.live_zero,
 		.live_device = sizes.live_device,
 		.metadata_bytes = sizes.metadata_bytes,

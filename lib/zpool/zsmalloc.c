@@ -18,6 +18,7 @@
  */
 #include <linux/atomic.h>
 #include <linux/list.h>
+#include <linux/prefetch.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -505,6 +506,25 @@ static void zs_free(void *priv, unsigned long value)
 	kmem_cache_free(pool->handle_cachep, handle);
 }
 
+/* Reads without the lock: the handle is live, and its place only a hint. */
+static void zs_prefetch_free(void *priv, unsigned long value, unsigned int step)
+{
+	struct zs_handle *handle = (struct zs_handle *)value;
+	struct zspage *zspage = READ_ONCE(handle->zspage);
+
+	(void)priv;
+	if (!step) {
+		prefetchw(handle);
+	} else if (step == 1) {
+		prefetchw(zspage);
+		prefetchw(&zspage->slot[handle->obj]);
+	} else if (step == 2) {
+		/* it may leave its group */
+		prefetchw(READ_ONCE(zspage->list.prev));
+		prefetchw(READ_ONCE(zspage->list.next));
+	}
+}
+
 /*********************************
 * access
 **********************************/
@@ -909,5 +929,6 @@ const struct zpool_ops zpool_zsmalloc = {
 	.total_pages = zs_total_pages,
 	.nr_zspages = zs_nr_zspages,
 	.compact = zs_compact,
+	.prefetch_free = zs_prefetch_free,
 	.check = zs_check,
 };

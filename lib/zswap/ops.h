@@ -109,6 +109,11 @@ struct zpool_ops {
 	 * z3fold's compaction, is done now.
 	 */
 	void (*work)(void *pool);
+	/*
+	 * Optional: asks the memory for what freeing @handle will touch. @step counts
+	 * from 0 by one from call to call; each may read what those before it asked for.
+	 */
+	void (*prefetch_free)(void *pool, unsigned long handle, unsigned int step);
 	/* Walks everything; 0, or -EUCLEAN when an invariant does not hold. */
 	int (*check)(void *pool);
 };

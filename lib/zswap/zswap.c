@@ -192,28 +192,21 @@ static int zswap_zpool_evict(void *data, unsigned long name)
 	return zswap_writeback(pool->zs, (swp_entry_t){ .val = name });
 }
 
-void zswap_zpool_config(const struct zswap_behaviour *behaviour,
-			bool lengths_only, struct zpool_config *config)
-{
-	*config = (struct zpool_config){
-		.chain_size = behaviour->chain_size,
-		.used_percent = behaviour->used_percent,
-		.lengths_only = lengths_only,
-	};
-}
-
 static struct zswap_pool *zswap_pool_create(struct zswap *zs,
 					    const struct zcomp_ops *comp,
 					    const struct zcomp_params *params)
 {
 	struct zswap_pool *pool = kzalloc(sizeof(*pool), GFP_KERNEL);
-	struct zpool_config config;
+	struct zpool_config config = {
+		.chain_size = zs->behaviour->chain_size,
+		.used_percent = zs->behaviour->used_percent,
+		.lengths_only = zs->lengths_only,
+		.evict = zswap_zpool_evict,
+		.evict_data = pool,
+	};
 
 	if (!pool)
 		return NULL;
-	zswap_zpool_config(zs->behaviour, zs->lengths_only, &config);
-	config.evict = zswap_zpool_evict;
-	config.evict_data = pool;
 	pool->zs = zs;
 	pool->comp = comp;
 	pool->params = *params;

@@ -423,9 +423,6 @@ void zswap_zpool_work(struct zswap *zs);
 /* Moves all entries of the LRU @from to the tail of @to; the caller holds zs->lru_lock. */
 void zswap_lru_reparent(struct zswap_lru *from, struct zswap_lru *to);
 
-/* How @behaviour has its allocators built; without evict. */
-void zswap_zpool_config(const struct zswap_behaviour *behaviour,
-			bool lengths_only, struct zpool_config *config);
 /* zswap_compressor_param_set(): 0 or -ENOMEM. Calls must be serialised. */
 int zswap_set_compressor(struct zswap *zs, const struct zcomp_ops *comp,
 			 const struct zcomp_params *params);

@@ -1455,50 +1455,6 @@ static void limit_16_taken_away_and_back(void **unused)
 
 #define T(name) cmocka_unit_test(name)
 
-/*
- * The shadow is as large, page for page, as the pool of a model without dedup that
- * sees the same calls: stores over other contents, loads, invalidates, writeback.
- */
-static void shadow_is_the_pool_without_dedup(void **state)
-{
-	struct zdedup *zd[2];
-	struct zdedup_config config;
-	uint64_t x = 1, i;
-	unsigned int m;
-
-	(void)state;
-	zdedup_config_init(&config);
-	zd[1] = model_create(&config);
-	config.dedup = "always";
-	config.shadow = true;
-	zd[0] = model_create(&config);
-	for (i = 0; i < 4000; i++) {
-		struct zdedup_slot slot;
-		uint8_t page[ZDEDUP_PAGE_SIZE];
-
-		x = x * 6364136223846793005ull + 1442695040888963407ull;
-		slot = (struct zdedup_slot){ .offset = x >> 40 & 63 };
-		for (m = 0; m < 2; m++) {
-			if (x >> 60 < 10)
-				put(zd[m], slot.offset,
-				    page_of(x >> 50 & 3, x >> 33 & 15));
-			else if (x >> 60 < 12)
-				zdedup_load(zd[m], slot, page, NULL);
-			else if (x >> 60 < 14 &&
-				 zdedup_writeback(zd[0], slot) == -EBUSY)
-				continue;
-			else if (x >> 60 < 14)
-				zdedup_writeback(zd[1], slot);
-			else
-				zdedup_invalidate(zd[m], slot);
-		}
-		assert_int_equal(model_stats(zd[0]).shadow_pool_size,
-				 model_stats(zd[1]).pool_total_size);
-	}
-	model_end(zd[0]);
-	model_end(zd[1]);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1551,7 +1507,6 @@ int main(void)
 		T(pool_22_levels_are_two_pools),
 		T(zero_49_hides_what_is_written_back),
 		T(limit_16_taken_away_and_back),
-		T(shadow_is_the_pool_without_dedup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
