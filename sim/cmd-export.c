@@ -134,7 +134,7 @@ static int write_events(struct ops *ops, struct trace *trace)
 
 static int close_file(FILE **file)
 {
-	int bad = fflush(*file) || fsync(fileno(*file));
+	int bad = fflush(*file) || output_sync(*file);
 
 	bad |= fclose(*file) != 0;
 	*file = NULL;

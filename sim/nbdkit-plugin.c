@@ -166,8 +166,7 @@ static int zdedup_flush(void *handle, uint32_t flags)
 {
 	(void)handle;
 	(void)flags;
-	swap_disk_flush(disk);
-	return 0;
+	return answer(swap_disk_flush(disk));
 }
 
 static struct nbdkit_plugin plugin = {

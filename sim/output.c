@@ -144,6 +144,14 @@ void output_abandon(struct output *out)
 	output_free(out);
 }
 
+int output_sync(FILE *file)
+{
+	while (fsync(fileno(file)))
+		if (errno != EINTR)
+			return -1;
+	return 0;
+}
+
 int output_commit(struct output *out)
 {
 	bool bad = ferror(out->file);
@@ -154,7 +162,7 @@ int output_commit(struct output *out)
 	}
 	errno = 0;
 	bad |= fflush(out->file) != 0;
-	if (!bad && out->temporary && fsync(fileno(out->file)))
+	if (!bad && out->temporary && output_sync(out->file))
 		bad = true;
 	bad |= fclose(out->file) != 0;
 	out->file = NULL;

@@ -17,6 +17,8 @@ struct output *output_open(const char *path);
 FILE *output_file(struct output *out);
 /* Flushes, checks, renames. 0, or CMD_INPUT after one line. Frees @out. */
 int output_commit(struct output *out);
+/* fsync; only EINTR, which says that nothing was tried, is tried again. */
+int output_sync(FILE *file);
 #define OUTPUT_FILES_MAX 3	/* open at a time */
 /* Removes the temporary file. Frees @out; NULL is allowed. */
 void output_abandon(struct output *out);

@@ -58,9 +58,11 @@ static int temporary_file(uint64_t size)
 	free(name);
 	if (fd < 0)
 		return -errno;
-	if (ftruncate(fd, (off_t)size)) {
+	while (ftruncate(fd, (off_t)size)) {
 		int error = -errno;
 
+		if (error == -EINTR)
+			continue;
 		close(fd);
 		return error;
 	}
@@ -107,10 +109,14 @@ static int put_bytes(struct swap_disk *d, const void *buf, size_t count,
 
 static int drop_bytes(struct swap_disk *d, uint64_t count, uint64_t offset)
 {
-	if (!d->memory)
-		return fallocate(d->fd,
+	if (!d->memory) {
+		while (fallocate(d->fd,
 				 FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-				 (off_t)offset, (off_t)count) ? -errno : 0;
+				 (off_t)offset, (off_t)count))
+			if (errno != EINTR)
+				return -errno;
+		return 0;
+	}
 	/* the host's own pages may be larger */
 	if (madvise(d->memory + offset, count, MADV_DONTNEED))
 		memset(d->memory + offset, 0, count);
@@ -207,11 +213,10 @@ int swap_disk_read(struct swap_disk *d, void *buf, uint32_t count,
 		/* a page that is read piece by piece is loaded once */
 		if (!page || !d->used[page] || offset % PAGE)
 			continue;
-		if (n < PAGE) {
-			if (get_bytes(d, whole, PAGE, page * PAGE))
-				continue;
-			bytes = whole;
-		}
+		/* without the rest it is a load all the same, of unknown bytes */
+		if (n < PAGE)
+			bytes = get_bytes(d, whole, PAGE, page * PAGE) ? NULL :
+				whole;
 		record(d, TRACE_LOAD, page, bytes);
 	}
 	return 0;
@@ -236,8 +241,11 @@ static int write_part(struct swap_disk *d, const uint8_t *bytes, uint32_t n,
 		bytes = whole;
 	}
 	ret = put_bytes(d, bytes, PAGE, page * PAGE);
-	if (ret)
+	if (ret) {
+		/* half of it may be there: no load can say any more of what */
+		free_slot(d, page);
 		return ret;
+	}
 	if (page) {
 		d->used[page] = true;
 		record(d, TRACE_STORE, page, bytes);
@@ -282,17 +290,19 @@ int swap_disk_discard(struct swap_disk *d, uint32_t count, uint64_t offset,
 		nr = count / PAGE;
 		n = (uint32_t)nr * PAGE;
 		ret = drop_bytes(d, n, offset);
-		if (ret)
-			return ret;
+		/* the guest is done with them, even where they still lie there */
 		for (page = offset / PAGE; nr; nr--, page++)
 			free_slot(d, page);
+		if (ret)
+			return ret;
 	}
 	return 0;
 }
 
-void swap_disk_flush(struct swap_disk *d)
+int swap_disk_flush(struct swap_disk *d)
 {
 	flush(d, true);
+	return d->writer ? 0 : -EIO;
 }
 
 /* ---- beginning and end ---- */
@@ -331,6 +341,7 @@ int swap_disk_open(const struct swap_disk_options *options,
 {
 	const struct trace_writer_options o = {
 		.has_pages = true, .in_place = true, .info = options->info,
+		.window_log = options->window_log,
 	};
 	struct swap_disk *d;
 	int ret;
@@ -356,8 +367,11 @@ int swap_disk_open(const struct swap_disk_options *options,
 		ret = trace_writer_open(options->trace, &o, &d->writer, why,
 					size);
 	/* an empty recording, too, is one that can be salvaged */
-	if (!ret)
+	if (!ret) {
 		ret = trace_writer_flush(d->writer, true, why, size);
+		if (ret)
+			unlink(options->trace);
+	}
 	if (!ret) {
 		*out = d;
 	} else if (d) {

@@ -166,8 +166,9 @@ int trace_pwrite_all(int fd, const void *data, size_t len, uint64_t at)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0)
-			return -errno;
+		/* some file systems take nothing, and give no reason */
+		if (n <= 0)
+			return n ? -errno : -EIO;
 		p += n;
 		at += n;
 		len -= n;
@@ -324,7 +325,9 @@ int trace_map_temp(struct trace_map *map, size_t size, const char *label,
 
 	if (fd < 0)
 		return fd;
-	ret = -posix_fallocate(fd, 0, size);
+	do {
+		ret = -posix_fallocate(fd, 0, size);
+	} while (ret == -EINTR);
 	if (ret) {
 		trace_fail(why, ret,
 			   "%s: no room for merged pages: %m (in %s)", label,

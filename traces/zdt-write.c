@@ -487,6 +487,36 @@ int trace_write_event(struct trace_writer *w, const struct trace_event *ev,
 
 /* ---- beginning and end ---- */
 
+/*
+ * A failure is final: a second call may succeed without the pages that the first
+ * one lost, since Linux marks them clean. Only EINTR says that nothing was tried.
+ */
+static int make_durable(int (*sync)(int fd), int fd)
+{
+	while (sync(fd))
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+/* So that the new name, too, is there after a power cut */
+static int sync_directory(const char *target)
+{
+	const char *slash = strrchr(target, '/');
+	char *dir = slash ? strndup(target, slash - target + 1) : strdup(".");
+	int fd, ret;
+
+	if (!dir)
+		return -ENOMEM;
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(dir);
+	if (fd < 0)
+		return 0;	/* a directory that may be written but not read */
+	ret = make_durable(fsync, fd);
+	close(fd);
+	return ret == -EINVAL ? 0 : ret;
+}
+
 static int write_header(struct trace_writer *w, const struct trace_why *why)
 {
 	const struct trace_writer_options *o = &w->options;
@@ -655,11 +685,16 @@ static int open_file(struct trace_writer *w, const struct trace_why *why)
 	char real[PATH_MAX];
 	struct stat st;
 	mode_t mask;
+	int ret;
 
 	if (w->options.in_place) {
 		w->fd = open(w->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
 			     0666);
-		return w->fd < 0 ? fail(w, -errno, "cannot create", why) : 0;
+		if (w->fd < 0)
+			return fail(w, -errno, "cannot create", why);
+		ret = sync_directory(w->path);
+		return ret ? fail(w, ret, "cannot make its name durable",
+				  why) : 0;
 	}
 	/* through a symbolic link, so that the rename does not replace the link */
 	w->target = strdup(realpath(w->path, real) ? real : w->path);
@@ -721,10 +756,14 @@ int trace_writer_open(const char *path,
 		ret = write_header(w, &why);
 	if (!ret)
 		ret = write_info(w, &why);
-	if (ret)
-		trace_writer_abandon(w);
-	else
+	if (!ret) {
 		*out = w;
+		return 0;
+	}
+	/* nothing is in it yet, and it would be in the way of a second try */
+	if (w->options.in_place && w->fd >= 0)
+		unlink(w->path);
+	trace_writer_abandon(w);
 	return ret;
 }
 
@@ -737,9 +776,10 @@ int trace_writer_flush(struct trace_writer *w, bool sync, char *buf,
 	if (w->error)
 		return fail(w, w->error, "has failed before", &why);
 	ret = write_all_blocks(w, &why);
-	if (!ret && sync && fdatasync(w->fd))
-		ret = fail(w, -errno, "cannot make it durable", &why);
-	return ret;
+	if (ret || !sync)
+		return ret;
+	ret = make_durable(fdatasync, w->fd);
+	return ret ? fail(w, ret, "cannot make it durable", &why) : 0;
 }
 
 uint64_t trace_writer_pages(const struct trace_writer *w)
@@ -752,22 +792,22 @@ const char *trace_writer_temporary(const struct trace_writer *w)
 	return w->temporary;
 }
 
-/* So that the new name, too, is there after a power cut */
-static int sync_directory(const char *target)
+/* All that belongs into the file, durable; or a file without an end. */
+static int end_file(struct trace_writer *w, const struct trace_why *why)
 {
-	const char *slash = strrchr(target, '/');
-	char *dir = slash ? strndup(target, slash - target + 1) : strdup(".");
-	int fd, ret = 0;
+	int ret = write_all_blocks(w, why);
 
-	if (!dir)
-		return -ENOMEM;
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	free(dir);
-	if (fd < 0)
-		return 0;	/* a directory that may be written but not read */
-	if (fsync(fd) && errno != EINVAL)
-		ret = -errno;
-	close(fd);
+	if (!ret)
+		ret = write_index(w, why);
+	if (ret)
+		return ret;
+	ret = make_durable(fsync, w->fd);
+	if (!ret)
+		return 0;
+	fail(w, ret, "cannot make it durable", why);
+	/* it must not look whole: what the kernel still has, the disk may not */
+	if (ftruncate(w->fd, (off_t)(w->offset - ZDT_TRAILER_SIZE)))
+		return ret;	/* nothing is left to be tried */
 	return ret;
 }
 
@@ -776,14 +816,8 @@ int trace_writer_close(struct trace_writer *w, char *buf, size_t size)
 	const struct trace_why why = { buf, size };
 	int ret;
 
-	if (w->error)
-		ret = fail(w, w->error, "has failed before", &why);
-	else
-		ret = write_all_blocks(w, &why);
-	if (!ret)
-		ret = write_index(w, &why);
-	if (!ret && fsync(w->fd))
-		ret = fail(w, -errno, "cannot make it durable", &why);
+	ret = w->error ? fail(w, w->error, "has failed before", &why) :
+	      end_file(w, &why);
 	if (!ret && w->temporary) {
 		if (rename(w->temporary, w->target)) {
 			ret = fail(w, -errno, "cannot give it its name", &why);
