@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The recording swap disk, without a guest: nbdkit serves it, libnbd asks.
 
-What is recorded of each request and what import makes of it; kill -9 at any moment; a full disk. TAP.
+What is recorded of each request and what import makes of it; kill -9 at any moment; a full disk; calls that fail. TAP.
 
-usage: record-disk.py ZDEDUP PLUGIN
+usage: record-disk.py ZDEDUP PLUGIN FAULTY_IO
+FAULTY_IO: faulty-io.c, built to be preloaded.
 ZDEDUP_KILLS=N: kill that many times (5); ZDEDUP_SEED=N: the first seed.
 """
 
@@ -408,23 +409,75 @@ def test_kills(folder, kills):
 
 
 def test_trace_full(folder):
-    """The trace cannot grow: the guest does not notice, the user does."""
+    """The trace cannot grow: the disk goes on, a flush is refused, the user told."""
     server = Server(folder, "every=16", limit=1 << 20)
-    model, n, problem = Model(16), server.nbd, ""
+    model, n, problem, refused = Model(16), server.nbd, "", 0
     for nr in range(3 * PAGES):
         slot = 1 + nr % (PAGES - 1)
         data = os.urandom(PAGE)
+        before = len(model.events)
         model.write(data, slot * PAGE)
         n.pwrite(data, slot * PAGE)
-        n.flush()
+        try:
+            n.flush()
+            model.answered(before, True)
+            if refused:
+                problem = "a flush was acknowledged after the loss"
+        except nbd.Error:
+            refused += 1
     if n.pread(PAGES * PAGE, 0) != b"".join(model.disk):
         problem = "the disk has other bytes"
     said = server.end()
     if said.count("INCOMPLETE") != 1:
         problem = problem or f"not reported once: {said}"
-    model.safe = 100
+    if not refused or model.safe < 100:
+        problem = problem or f"{refused} flushes refused, {model.safe} events safe"
     result("a trace that cannot grow: the disk goes on, the loss is reported once",
            problem or check_incomplete(server, folder, model))
+
+
+def fail_call(folder, how, nr):
+    """The nr-th call that writes fails. Returns whether there was one, and a problem."""
+    calls = os.path.join(folder, "calls")
+    try:
+        server = Server(folder, "every=4", environment={
+            "LD_PRELOAD": FAULTY_IO, "FAULTY_HOW": how, "FAULTY_AT": str(nr),
+            "FAULTY_CALLS": calls})
+    except nbd.Error:
+        # the disk is not there, and nothing is in the way of a second try
+        return True, "" if not os.path.exists(
+            os.path.join(folder, "swap.zdt")) else "an empty trace is left"
+    # only what FUA acknowledged has to be there
+    model, n, refused = Model(1 << 30), server.nbd, 0
+    for number in range(12):
+        before, fua = len(model.events), number % 4 == 3
+        slot, data = 1 + number % 7, os.urandom(PAGE)
+        model.write(data, slot * PAGE)
+        try:
+            n.pwrite(data, slot * PAGE, nbd.CMD_FLAG_FUA if fua else 0)
+            model.answered(before, fua)
+        except nbd.Error:
+            refused += 1
+    said, met = server.end(), os.path.exists(calls)
+    if "INCOMPLETE" in said:
+        return met, check_incomplete(server, folder, model)
+    if refused or met and how == "EIO":
+        return met, f"no loss was reported, {refused} writes refused: {said}"
+    return met, difference(events_of(server.trace, folder), model.events)
+
+
+def test_failing_calls(folder):
+    for how in "EIO", "ENOSPC", "SHORT":
+        problem, nr, met = "", 0, True
+        while met and not problem and nr < 100:
+            nr += 1
+            place = os.path.join(folder, f"{how}-{nr}")
+            os.mkdir(place)
+            met, problem = fail_call(place, how, nr)
+            shutil.rmtree(place)
+        result(f"each of {nr - 1} calls fails ({how}): what FUA acknowledged is there",
+               problem and f"call {nr}: {problem}" or
+               (nr < 10 or met) and f"{nr} calls")
 
 
 def test_disk_full(folder):
@@ -471,7 +524,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="zdedup-record-") as work:
         for nr, test in enumerate((
                 test_requests, test_vantage, test_record_vm,
-                test_trace_full, test_disk_full,
+                test_trace_full, test_disk_full, test_failing_calls,
                 lambda place: test_kills(
                     place, int(os.environ.get("ZDEDUP_KILLS", "5"))))):
             place = os.path.join(work, str(nr))
@@ -481,9 +534,9 @@ def main():
     sys.exit(failed != 0)
 
 
-if len(sys.argv) != 3:
+if len(sys.argv) != 4:
     sys.exit(__doc__)
-ZDEDUP, PLUGIN = (os.path.abspath(a) for a in sys.argv[1:])
+ZDEDUP, PLUGIN, FAULTY_IO = (os.path.abspath(a) for a in sys.argv[1:])
 if not shutil.which("nbdkit"):
     skip_all("there is no nbdkit")
 try:

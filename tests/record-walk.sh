@@ -104,7 +104,7 @@ walk() # walk NAME
 	[ -n "$(lines "$1")" ]
 	result "docs/RECORD.md has the walk '$1'" $?
 	while IFS= read -r line; do
-		name=$(sed 's/  *#.*//' <<<"$line")
+		name=${line%%  *#*}
 		if ! $install && prepares "$line"; then
 			echo "# taken to be done: $name"
 			continue
@@ -124,8 +124,8 @@ walk() # walk NAME
 walk_guest()
 {
 	lines guest | sed 's/  *#.*//' >wanted
-	"$zdedup" record vm --print -o guest.zdt | sed -n 's/^  //p' >said
-	[ -s wanted ] && diff wanted said >>said
+	"$zdedup" record vm --print -o guest.zdt | sed -n 's/^  //p' |
+		diff wanted - >said && [ -s wanted ]
 	result "guest: what to type there is what record vm says" $?
 }
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Puts known faults (faults.txt) into the library, one at a time, and expects the
+# Puts known faults (faults.txt) into the sources, one at a time, and expects the
 # tests to fail: a test that a fault gets past is no test of it.
 #
 # usage: run.sh SOURCE_ROOT BUILD_DIR
@@ -14,7 +14,7 @@
 # faults.txt: a block for each fault,
 #	fault NAME
 #	case  the edge case or invariant that it breaks
-#	file  the file below lib/
+#	file  the file below lib/; or traces/NAME.c, or sim/swap-disk.c
 #	test  the programs, one of which must fail: NAME for test-NAME.c, or
 #	      NAME:TEST with the one test that is known to catch it, where "*"
 #	      stands for anything and "?" for any character, such as a space
@@ -40,7 +40,8 @@ die()
 compile()	# OPTIMIZATION SOURCE OBJECT
 {
 	$CC $CFLAGS "$1" -I "$work/lib" -I "$work/lib/compat/include" \
-		-I "$work/unit" -c "$2" -o "$3"
+		-I "$work/unit" -I "$work" -I "$work/traces" -I "$work/sim" \
+		-c "$2" -o "$3"
 }
 
 link_test()	# NAME OBJECT... PROGRAM
@@ -159,8 +160,9 @@ try_fault()	# DIRECTORY
 	read -r file <"$dir/file"
 	read -r tests <"$dir/tests"
 
+	[ -e "$work/$file" ] || file=lib/$file
 	mkdir -p "$dir/src/$(dirname "$file")"
-	if ! apply "$dir/hunk" "$work/lib/$file" >"$dir/src/$file"; then
+	if ! apply "$dir/hunk" "$work/$file" >"$dir/src/$file"; then
 		echo "not ok $name is stale: its lines are not in $file just once"
 		return
 	fi
@@ -200,7 +202,7 @@ prepare_test()	# NAME
 case ${1-} in
 --object)
 	work=$2
-	compile -O1 "$work/lib/$3" "$work/obj/${3//\//_}.o"
+	compile -O1 "$work/$3" "$work/obj/${3//\//_}.o"
 	exit
 	;;
 --test)
@@ -227,6 +229,9 @@ rm -rf "$work"
 mkdir -p "$work/obj" "$work/list" "$work/tmp"
 export TMPDIR=$work/tmp
 cp -R "$root/lib" "$work/lib" || die "no lib/ in $root"
+mkdir "$work/traces" "$work/sim"
+cp "$root"/traces/*.[ch] "$work/traces" || die "no traces/ in $root"
+cp "$root"/sim/swap-disk.[ch] "$work/sim" || die "no sim/ in $root"
 cp -R "$root/tests/unit" "$work/unit" || die "no tests/unit/ in $root"
 split_list "$here/faults.txt" || die "faults.txt is not right"
 
@@ -235,8 +240,8 @@ in_parallel()	# VERB; the arguments, one a line, on stdin
 	xargs -P "${FAULTS_JOBS:-2}" -n 1 bash "$here/run.sh" "$1" "$work"
 }
 
-# the library and the tests as they are
-(cd "$work/lib" && find . -name '*.c' | sed 's,^\./,,') | in_parallel --object
+# the sources and the tests as they are
+(cd "$work" && find lib traces sim -name '*.c') | in_parallel --object
 ar rcs "$work/lib.a" "$work"/obj/*.o || die "cannot make an archive"
 compile -O1 "$here/filter.c" "$work/filter.o" || die "filter.c does not build"
 cat "$work"/list/*/tests | tr ' ' '\n' | sed 's/:.*//' | sort -u |
