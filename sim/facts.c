@@ -254,7 +254,9 @@ static int carried(const struct facts *facts, const char *compressor,
 		   const char *kernel, char **why)
 {
 	const struct trace_summary *sum = trace_summary(facts->trace);
-	g_autofree char *name = g_strdup_printf("%s@%s", compressor, kernel);
+	bool unnamed = !strcmp(compressor, TRACE_LENGTHS_UNNAMED), has = false;
+	g_autofree char *name = unnamed ? g_strdup(compressor) :
+				g_strdup_printf("%s@%s", compressor, kernel);
 	GString *all = g_string_new(NULL);
 
 	for (unsigned int i = 0; i < sum->nr_lengths; i++) {
@@ -264,10 +266,15 @@ static int carried(const struct facts *facts, const char *compressor,
 		}
 		g_string_append_printf(all, "%s%s", i ? ", " : "",
 				       sum->lengths[i]);
+		has |= !strcmp(sum->lengths[i], TRACE_LENGTHS_UNNAMED);
 	}
-	*why = g_strdup_printf("%s: carries neither bytes nor the lengths of %s (it has: %s)",
-			       trace_path(facts->trace), name,
-			       all->len ? all->str : "none");
+	*why = g_strdup_printf("%s: carries %s the lengths of %s (it has: %s%s)",
+			       trace_path(facts->trace),
+			       sum->has_pages ? "bytes, and not" :
+			       "neither bytes nor", name,
+			       all->len ? all->str : "none",
+			       has ? "; --compressor " TRACE_LENGTHS_UNNAMED
+				     " takes these" : "");
 	g_string_free(all, TRUE);
 	return -1;
 }
@@ -280,7 +287,8 @@ int facts_lengths(struct facts *facts, const char *compressor,
 
 	if (i >= 0)
 		return i;
-	if (!trace_summary(facts->trace)->has_pages) {
+	if (!trace_summary(facts->trace)->has_pages ||
+	    !strcmp(compressor, TRACE_LENGTHS_UNNAMED)) {
 		i = carried(facts, compressor, kernel, why);
 		if (i < 0)
 			return -1;

@@ -66,13 +66,19 @@ struct run {
 	uint8_t page[ZDEDUP_PAGE_SIZE];
 };
 
+static bool unnamed(const struct replay_options *options)
+{
+	return !strcmp(options->compressor, TRACE_LENGTHS_UNNAMED);
+}
+
 static void model_config(const struct run *run, struct zdedup_config *config)
 {
 	const struct replay_options *options = run->options;
 
 	zdedup_config_init(config);
 	config->kernel = options->kernel;
-	config->compressor = options->compressor;
+	/* whose lengths are the trace's own: the model never asks its compressor */
+	config->compressor = unnamed(options) ? "none" : options->compressor;
 	config->zpool = options->zpool;
 	config->hash = options->hash;
 	config->dedup = options->dedup;
@@ -237,10 +243,10 @@ static int need_columns(struct run *run, struct facts *facts)
 	const struct replay_options *o = run->options;
 	char *why = NULL;
 
-	if (run->has_bytes)
+	if (run->has_bytes && !unnamed(o))
 		return CMD_OK;
 	run->lengths = facts_lengths(facts, o->compressor, o->kernel, &why);
-	if (!why && run->result.has_baseline)
+	if (!why && !run->has_bytes && run->result.has_baseline)
 		run->digests = facts_digests(facts, o->hash, o->seed, &why);
 	if (!why)
 		return CMD_OK;
@@ -280,8 +286,11 @@ int run_start(struct run *run, struct trace *trace, struct facts *facts,
 	result->format = trace_format(trace);
 	result->kernel = options->kernel;
 	result->vantage = trace_summary(trace)->vantage;
-	result->codec_version = g_strdup(zdedup_codec_version(run->zd));
-	if (!zdedup_codec_exact(run->zd, note))
+	result->codec_version = g_strdup(unnamed(options) ? "unknown" :
+					 zdedup_codec_version(run->zd));
+	if (unnamed(options))
+		result->codec_note = g_strdup("the lengths are the trace's own, of a compressor that it does not name");
+	else if (!zdedup_codec_exact(run->zd, note))
 		result->codec_note = g_strdup(note);
 	result->stand_in = facts_stand_in(facts, run->digests);
 	run->due = options->checkpoint_every;

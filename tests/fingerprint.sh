@@ -177,6 +177,12 @@ time,obj_id,obj_size,op,slot,type
 0,1,100,load,1,0
 END
 result "line for line" $?
+exits "lengths of a compressor unknown are not lz4's" 3 replay swap.txt
+said "says what takes them" err "has: clen; --compressor clen takes these"
+exits "they can be replayed" 0 replay swap.txt --compressor clen --format json \
+	--assert "density.payload_bytes == 300" --assert "dedup.hits == 0"
+said "says that no kernel made them" out '"codec_exact": false'
+exits "not where pages are compressed here" 3 replay made --compressor clen
 exits "csv comes back" 0 export --to libcachesim-csv swap.csv -o again.csv
 cmp -s swap.csv again.csv
 result "the same" $?

@@ -440,9 +440,10 @@ def fail_call(folder, how, nr):
     """The nr-th call that writes fails. Returns whether there was one, and a problem."""
     calls = os.path.join(folder, "calls")
     try:
+        # meson's MALLOC_PERTURB_ would fill zstd's window each time
         server = Server(folder, "every=4", environment={
-            "LD_PRELOAD": FAULTY_IO, "FAULTY_HOW": how, "FAULTY_AT": str(nr),
-            "FAULTY_CALLS": calls})
+            "MALLOC_PERTURB_": "0", "LD_PRELOAD": FAULTY_IO,
+            "FAULTY_HOW": how, "FAULTY_AT": str(nr), "FAULTY_CALLS": calls})
     except nbd.Error:
         # the disk is not there, and nothing is in the way of a second try
         return True, "" if not os.path.exists(

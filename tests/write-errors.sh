@@ -15,6 +15,8 @@ helper=${3:?no record-helper}
 zdedup=$(absolute "$zdedup")
 faulty=$(absolute "$faulty")
 helper=$(absolute "$helper")
+# meson's way to find uses of what was not set would fill zstd's window in each run
+export MALLOC_PERTURB_=0
 enter_work
 helped=
 clean_up()
@@ -97,8 +99,11 @@ each()
 	most=0
 	for how in EIO ENOSPC SHORT HALF EINTR; do
 		at=0
+		step=1
+		# what is to be survived, the unit test tries with every call
+		case $how in HALF | EINTR) step=5 ;; esac
 		while [ $at -lt 200 ]; do
-			at=$((at + 1))
+			at=$((at + step))
 			[ "$check" != check_result ] || printf before >"$output"
 			rm -f calls
 			FAULTY_HOW=$how FAULTY_AT=$at FAULTY_CALLS=calls \
@@ -118,7 +123,7 @@ each()
 		[ $at -gt $most ] && most=$at
 	done
 	[ ! -s problems ] && [ $most -gt 1 ] && [ $most -lt 200 ]
-	result "$name: $((most - 1)) calls" $?
+	result "$name: up to $((most - 1)) calls" $?
 }
 
 shown=problems

@@ -195,7 +195,7 @@ static int csv_open(struct trace *trace, int fd, const struct trace_why *why)
 	(void)fd;
 	lines_begin(&csv.lines, trace, why);
 	trace->summary.digest = "obj-id";
-	trace->summary.lengths[0] = "clen";
+	trace->summary.lengths[0] = TRACE_LENGTHS_UNNAMED;
 	trace->summary.nr_lengths = 1;
 	while ((ret = lines_next(&csv.lines)) > 0) {
 		if (csv.lines.nr == 1) {

@@ -67,7 +67,7 @@ static int swapreplay_open(struct trace *trace, int fd,
 
 	(void)fd;
 	lines_begin(&lines, trace, why);
-	trace->summary.lengths[0] = "clen";
+	trace->summary.lengths[0] = TRACE_LENGTHS_UNNAMED;
 	trace->summary.nr_lengths = 1;
 	while ((ret = lines_next(&lines)) > 0) {
 		ret = read_line(&lines);

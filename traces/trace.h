@@ -18,6 +18,8 @@
 #define TRACE_TYPES_MAX 32	/* swap devices; the kernel's MAX_SWAPFILES is below that */
 #define TRACE_SLOT_MAX ((1ull << 40) - 1)
 #define TRACE_LENGTHS_MAX 48	/* compressed lengths that facts may carry */
+/* The name of lengths that a compressor made which nobody knows any more */
+#define TRACE_LENGTHS_UNNAMED "clen"
 
 enum trace_op { TRACE_STORE, TRACE_LOAD, TRACE_INVALIDATE };
 

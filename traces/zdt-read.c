@@ -499,6 +499,10 @@ static int read_header(struct trace *trace, const struct trace_why *why)
 	ret = read_at(trace, h, sizeof(h), 0, why);
 	if (ret)
 		return ret;
+	if (trace_le32(h) == ZSTD_MAGICNUMBER)
+		return trace_fail(why, -EINVAL,
+				  "%s: is compressed with zstd as a whole, and a .zdt is packed already; unpack it first, with zstd -d (at byte 0)",
+				  trace->path);
 	if (memcmp(h, ZDT_MAGIC, ZDT_MAGIC_SIZE))
 		return trace_fail(why, -EINVAL,
 				  "%s: not a .zdt trace, or its first bytes are damaged (at byte 0)",
