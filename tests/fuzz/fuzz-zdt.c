@@ -131,7 +131,7 @@ static void make_seed(struct input *in, unsigned int kind)
 		.has_order = kind & 2, .has_pages = kind & 1,
 		.has_facts = kind & 2, .window_log = 12,
 		.digest = kind & 2 ? "md5" : NULL, .lengths = lengths,
-		.nr_lengths = kind & 2 ? 2 : 0, .info = "vantage=none\n",
+		.nr_lengths = kind & 2 ? 2 : 0, .info = "vantage=device\n",
 	};
 	const char *tmpdir = getenv("TMPDIR");
 	struct trace_writer *w;
@@ -151,7 +151,9 @@ static void make_seed(struct input *in, unsigned int kind)
 			      i % 6 == 5 ? TRACE_INVALIDATE : TRACE_STORE,
 		};
 		struct trace_facts facts = {
-			.class = i % 4, .word = i, .digest = { i },
+			/* of the two pages that there are: same-filled, data */
+			.class = TRACE_CLASS_SAME_FILLED + i % 2, .word = i,
+			.digest = { i },
 			.lengths = { 100 + i, 200 + i },
 		};
 
