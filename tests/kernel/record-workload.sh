@@ -5,6 +5,20 @@
 cd /tmp || exit 1
 scale=${ZD_SCALE:-100}
 
+# a dump of two processes and what they share, for the importer
+if [ -x /usr/sbin/criu ] && [ -x /out/record-helper ]; then
+	ip link set lo up # criu looks what TCP can do
+	cp /out/record-helper . && mkdir dump
+	setsid ./record-helper file 600 bare >pids 2>/dev/null </dev/null &
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		[ -s pids ] && break
+		sleep 1
+	done
+	criu dump -t "$(cut -d ' ' -f 1 pids)" -D dump -o log
+	echo "RECORD criu $?"
+	cp -r dump /out
+fi
+
 # an interpreter: records as JSON, read and changed again
 /usr/bin/python3 - "$scale" <<'EOT' &
 import json, random, sys
