@@ -54,6 +54,7 @@ count() # count NAME STATUS
 
 	while read -r line; do
 		case $line in
+		"ok "*"# SKIP "*) skip "${line#*# SKIP }" ;;
 		"ok "* | "not ok "*)
 			nested=true
 			[[ $line == "ok "* ]]

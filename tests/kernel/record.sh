@@ -138,6 +138,9 @@ if [ -f "$out/dump/inventory.img" ]; then
 	result $? "a dump by CRIU: $(tail -n 1 "$work/said")" "$work/said"
 elif grep -q '^RECORD criu' "$work/console"; then
 	result 1 "criu dumps" "$out/dump/log"
+else
+	nr=$((nr + 1))
+	echo "ok $nr # SKIP there is no criu"
 fi
 # Only what the disk says of itself differs: the first lines, and frees of nothing.
 diff <(sed '1,/^$/d; /^Loads/d' "$work/device") <(sed '1,/^$/d; /^Loads/d' "$work/slots") >"$work/said"
