@@ -12,6 +12,7 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
+#include <linux/rbtree.h>
 #include <linux/refcount.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -706,6 +707,123 @@ static void test_hlist(void **state)
 	assert_true(hlist_empty(&head));
 }
 
+/*----------------------------------------------------------------- rbtree */
+
+#define RB_KEYS 300
+
+struct rb_item {
+	struct rb_node node;
+	unsigned int key;
+	bool in;
+};
+
+static void rb_item_insert(struct rb_root *root, struct rb_item *item)
+{
+	struct rb_node **link = &root->rb_node, *parent = NULL;
+
+	while (*link) {
+		parent = *link;
+		link = item->key < rb_entry(parent, struct rb_item, node)->key ?
+			       &parent->rb_left : &parent->rb_right;
+	}
+	rb_link_node(&item->node, parent, link);
+	rb_insert_color(&item->node, root);
+	item->in = true;
+}
+
+/* Black nodes on each way down from @node; fails where a rule of the colours does. */
+static unsigned int rb_black_height(const struct rb_node *node,
+				    const struct rb_node *parent)
+{
+	bool red = node && !(node->parent_color & 1);
+	unsigned int left;
+
+	if (!node)
+		return 1;
+	assert_ptr_equal((void *)(node->parent_color & ~1UL), parent);
+	if (red) {
+		assert_non_null(parent);
+		assert_true(parent->parent_color & 1);
+	}
+	left = rb_black_height(node->rb_left, node);
+	assert_int_equal(left, rb_black_height(node->rb_right, node));
+	return left + !red;
+}
+
+static void rb_check(const struct rb_root *root, const struct rb_item *items)
+{
+	struct rb_node *node = rb_first(root);
+	unsigned int i;
+
+	rb_black_height(root->rb_node, NULL);
+	for (i = 0; i < RB_KEYS; i++) {
+		if (!items[i].in)
+			continue;
+		assert_ptr_equal(node, &items[i].node);
+		node = rb_next(node);
+	}
+	assert_null(node);
+}
+
+/* Against a flat array: the order, the colours, and each way down as black. */
+static void test_rbtree_random(void **state)
+{
+	static struct rb_item items[RB_KEYS];
+	struct rb_root root = RB_ROOT;
+	unsigned int i, key, full;
+
+	(void)state;
+	assert_int_equal(sizeof(struct rb_node), 24);
+	assert_true(RB_EMPTY_ROOT(&root));
+	random_state = 20261121;
+	for (i = 0; i < RB_KEYS; i++)
+		items[i].key = i;
+	for (i = 0; i < 6000; i++) {
+		/* it fills up, and is emptied again */
+		full = i / 1000 % 2 ? 1 : 7;
+		key = random_next() % RB_KEYS;
+		if (random_next() % 8 < full) {
+			if (!items[key].in)
+				rb_item_insert(&root, &items[key]);
+		} else if (items[key].in) {
+			rb_erase(&items[key].node, &root);
+			items[key].in = false;
+		}
+		if (i % 4 == 0)
+			rb_check(&root, items);
+	}
+	for (i = 0; i < RB_KEYS; i++) {
+		if (items[i].in)
+			rb_erase(&items[i].node, &root);
+		items[i].in = false;
+		rb_check(&root, items);
+	}
+	assert_true(RB_EMPTY_ROOT(&root));
+	assert_null(rb_first_postorder(&root));
+}
+
+/* Each is freed when the walk has come to it: no later step may look into it. */
+static void test_rbtree_postorder(void **state)
+{
+	struct rb_root root = RB_ROOT;
+	struct rb_item *item, *next;
+	unsigned int i, nr = 0;
+
+	(void)state;
+	for (i = 0; i < RB_KEYS; i++) {
+		item = kzalloc(sizeof(*item), GFP_KERNEL);
+		assert_non_null(item);
+		item->key = i * 7 % RB_KEYS;
+		rb_item_insert(&root, item);
+	}
+	rbtree_postorder_for_each_entry_safe(item, next, &root, node) {
+		memset(item, 0xa5, sizeof(*item));
+		kfree(item);
+		nr++;
+	}
+	assert_int_equal(nr, RB_KEYS);
+}
+
 /*----------------------------------------------------------------- xarray */
 
 #define INDEX_MAX 20000
@@ -990,6 +1108,8 @@ int main(void)
 		COMPAT_TEST(test_arithmetic),
 		COMPAT_TEST(test_list),
 		COMPAT_TEST(test_hlist),
+		COMPAT_TEST(test_rbtree_random),
+		COMPAT_TEST(test_rbtree_postorder),
 		COMPAT_TEST(test_xarray_node_counts),
 		COMPAT_TEST(test_xarray_shrinks),
 		COMPAT_TEST(test_xarray_results),
