@@ -24,6 +24,7 @@
 #define EDITS_MAX 3u
 #define SHARERS_MIN 2
 #define SHARERS_MAX INT_MAX
+#define SCAN_MAX INT_MAX
 #define MEMORY_MIN 4096
 #define MEMORY_MAX (64L << 30)
 
@@ -82,6 +83,8 @@ static const struct zswap_policy_ops *const policies[] = {
 	&policy_memcg,
 	&policy_second_sight,
 	&policy_adaptive,
+	&policy_ksm,
+	&policy_fold,
 	&policy_zram_dedup,
 	&policy_same_page_sharing,
 };
@@ -532,6 +535,29 @@ static bool parse_size(const char *text, long min, long max, u64 *out)
 	return true;
 }
 
+/* What a policy's word may have. */
+static const char *policy_options(const struct zswap_policy_ops *ops)
+{
+	if (ops->memory_default)
+		return "'sharers' and 'memory'";
+	if (ops->scan_pages)
+		return "'sharers', 'pages' and 'every'";
+	return ops->scan_every ? "'sharers' and 'every'" : "'sharers'";
+}
+
+/* "pages" or "every", of those that scan. */
+static int take_scan_option(const struct request *r,
+			    const struct zswap_option *option, u32 *out)
+{
+	long number;
+
+	if (!parse_integer(option->value, 1, SCAN_MAX, &number))
+		return refuse_word(r, "%s must be a number from 1 to %d",
+				   option->key, SCAN_MAX);
+	*out = number;
+	return 0;
+}
+
 static int take_policy_option(const struct request *r,
 			      const struct registry_word *parsed,
 			      const struct zswap_option *option,
@@ -540,6 +566,10 @@ static int take_policy_option(const struct request *r,
 {
 	long sharers;
 
+	if (!strcmp(option->key, "pages") && ops->scan_pages)
+		return take_scan_option(r, option, &params->scan_pages);
+	if (!strcmp(option->key, "every") && ops->scan_every)
+		return take_scan_option(r, option, &params->scan_every);
 	if (!strcmp(option->key, "memory") && ops->memory_default) {
 		if (!parse_size(option->value, MEMORY_MIN, MEMORY_MAX,
 				&params->memory))
@@ -550,8 +580,7 @@ static int take_policy_option(const struct request *r,
 	if (strcmp(option->key, "sharers"))
 		return refuse_word(r, "%s has no option '%s' but %s",
 				   parsed->name, option->key,
-				   ops->memory_default ?
-				   "'sharers' and 'memory'" : "'sharers'");
+				   policy_options(ops));
 	if (!parse_integer(option->value, SHARERS_MIN, SHARERS_MAX, &sharers))
 		return refuse_word(r, "sharers must be a number from %d to %d",
 				   SHARERS_MIN, SHARERS_MAX);
@@ -574,6 +603,8 @@ int registry_policy(const char *word, struct registry_policy *out, char *why,
 	found.ops = policies[i];
 	found.params.sharers_max = SHARERS_MAX;
 	found.params.memory = found.ops->memory_default;
+	found.params.scan_pages = found.ops->scan_pages;
+	found.params.scan_every = found.ops->scan_every;
 	/* what looks nothing up shares nothing: there is nothing to cap */
 	if (!found.ops->looks_up)
 		err = take_none(&r, &parsed);
@@ -629,7 +660,8 @@ static bool member_whole(enum registry_kind kind, unsigned int i)
 	case REGISTRY_POLICY:
 		return policies[i]->lookup && policies[i]->domain &&
 		       !policies[i]->create == !policies[i]->destroy &&
-		       (policies[i]->create || !policies[i]->memory_default);
+		       (policies[i]->create || !policies[i]->memory_default) &&
+		       (policies[i]->scan_every || !policies[i]->scan_pages);
 	case REGISTRY_NR_KINDS:
 		break;
 	}

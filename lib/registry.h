@@ -48,7 +48,8 @@ struct registry_hash {
 
 /*
  * The policy that a word names. "sharers=N" (2..2^31-1), 2^31-1 when not given;
- * "memory=SIZE" (4K..64G, with K, M or G), of those that have a state.
+ * "memory=SIZE" (4K..64G, with K, M or G), of those that have a state; "pages=N" and
+ * "every=N" (1..2^31-1), of those that scan.
  */
 struct registry_policy {
 	const struct zswap_policy_ops *ops;

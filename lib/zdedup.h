@@ -56,7 +56,7 @@ struct zdedup_config {
 	const char *compressor;	/* "lz4", "zstd:level=3" ... */
 	const char *zpool;	/* "zsmalloc", "zbud" ... */
 	const char *hash;	/* "xxh64" ...; "xxh64:bits=4" cuts the digest */
-	const char *dedup;	/* "none", "always", "memcg"; "always:sharers=256" caps the sharers of a content */
+	const char *dedup;	/* "none", "always", "memcg"; "always:sharers=256" caps the sharers of a content; "ksm:pages=100:every=1000" scans at every 1000th store, load or invalidate */
 	const char *compare;	/* how a candidate is confirmed: "bytes", "compressed", "trust" (of a keyed 128-bit hash alone: unsafe) */
 	const char *charge;	/* who pays for a shared content: "full" (each), "first", "split" */
 	const char *writeback;	/* of a shared content, when the pool is full: "sole" (spared), "rotate" (spared once), "all" (every slot of it) */
@@ -170,7 +170,7 @@ int zdedup_store_facts(struct zdedup *zd, struct zdedup_slot slot,
 /*
  * Digests and compresses @page (4096 bytes) as a store would, and stores nothing:
  * sets ->kind, ->length and, with a dedup policy, ->digest. They hold for every model of the same kernel,
- * compressor, hash and seed.
+ * compressor, hash and seed, and of the same zdedup_digests_stored.
  */
 void zdedup_page_facts(struct zdedup *zd, const void *page,
 		       struct zdedup_facts *facts);
@@ -244,6 +244,11 @@ uint64_t zdedup_shrinker_scan(struct zdedup *zd, uint32_t memcg,
 int zdedup_set_compressor(struct zdedup *zd, const char *word, char *why);
 /* Switches the dedup policy; contents that are shared stay so. As above. */
 int zdedup_set_dedup(struct zdedup *zd, const char *word, char *why);
+/*
+ * Does the dedup policy digest what a page compresses to, and not the page ("fold")? Its
+ * digests are then those of one compressor, of which zdedup_page_facts knows.
+ */
+bool zdedup_digests_stored(struct zdedup *zd);
 void zdedup_set_enabled(struct zdedup *zd, bool enabled);
 void zdedup_set_limits(struct zdedup *zd, uint64_t totalram_pages,
 		       unsigned int max_pool_percent,
@@ -298,8 +303,9 @@ struct zdedup_stats {
 	uint64_t payload_bytes;		/* stored lengths, each content once */
 	uint64_t contents;		/* stored copies */
 	uint64_t pages_shared, pages_sharing, pages_unshared;	/* as KSM counts: contents with sharers; additional slots; sole owners */
-	uint64_t lookups, candidates, compares, hits, false_positives;
+	uint64_t lookups, candidates, compares, hits, false_positives;	/* of stores, or of what scans look at */
 	uint64_t dup_races;		/* twins found at insertion and adopted */
+	uint64_t pages_scanned, full_scans;	/* as KSM counts: entries that scans looked at, and passes over all */
 	uint64_t sharers_full;		/* hits refused: the content had its most sharers */
 	uint64_t walk_max;		/* most contents of a bucket that one lookup walked over, at most ZDEDUP_WALK_MAX */
 	uint64_t live_zero;		/* slots that are a bit in the zero map now */
@@ -358,6 +364,7 @@ enum zdedup_stage {
 	ZDEDUP_STAGE_COMPRESS,
 	ZDEDUP_STAGE_ALLOCATE,
 	ZDEDUP_STAGE_DECOMPRESS,
+	ZDEDUP_STAGE_SCAN,	/* all of a scan, until the next stage */
 	ZDEDUP_NR_STAGES,
 };
 

@@ -278,6 +278,22 @@ static void zswap_content_share_out(struct zswap *zs,
 	zswap_entry_recharge(zs, entry, content->length);
 }
 
+/* Under the stripe lock: @content knows @entry from now on, with maps_sharers. */
+static void zswap_content_link(struct zswap *zs, struct zswap_content *content,
+			       struct zswap_entry *entry)
+{
+	if (!zs->dedup.maps_sharers)
+		return;
+	/* behind the first, who is the payer of FIRST */
+	if (zs->dedup.charge == ZSWAP_CHARGE_FIRST &&
+	    !hlist_empty(&content->entries))
+		hlist_add_behind(&entry->sibling, content->entries.first);
+	else
+		hlist_add_head(&entry->sibling, &content->entries);
+	if (zs->dedup.charge != ZSWAP_CHARGE_FULL)
+		zswap_content_share_out(zs, content);
+}
+
 void zswap_content_join(struct zswap *zs, struct zswap_entry *entry)
 {
 	struct zswap_content *content = entry->content;
@@ -290,14 +306,23 @@ void zswap_content_join(struct zswap *zs, struct zswap_entry *entry)
 		return;
 	stripe = zswap_content_stripe(zs, content);
 	spin_lock(&stripe->lock);
-	/* behind the first, who is the payer of FIRST */
-	if (zs->dedup.charge == ZSWAP_CHARGE_FIRST &&
-	    !hlist_empty(&content->entries))
-		hlist_add_behind(&entry->sibling, content->entries.first);
-	else
-		hlist_add_head(&entry->sibling, &content->entries);
-	if (!full)
-		zswap_content_share_out(zs, content);
+	zswap_content_link(zs, content, entry);
+	spin_unlock(&stripe->lock);
+}
+
+/* It goes on paying what each does; or, before others pay a part of it, nothing. */
+void zswap_content_rejoin(struct zswap *zs, struct zswap_entry *entry)
+{
+	struct zswap_content *content = entry->content;
+	struct zswap_stripe *stripe;
+
+	if (!zs->dedup.maps_sharers)
+		return;
+	stripe = zswap_content_stripe(zs, content);
+	spin_lock(&stripe->lock);
+	if (zs->dedup.charge != ZSWAP_CHARGE_FULL)
+		zswap_entry_recharge(zs, entry, 0);
+	zswap_content_link(zs, content, entry);
 	spin_unlock(&stripe->lock);
 }
 
@@ -350,9 +375,8 @@ unsigned int zswap_content_siblings(struct zswap *zs, struct zswap_entry *entry,
 	return found;
 }
 
-/* One more sharer, if it still lives, can be found, and may have one. */
-static bool zswap_content_share(struct zswap *zs, struct zswap_content *content,
-				u32 sharers_max)
+bool zswap_content_share(struct zswap *zs, struct zswap_content *content,
+			 u32 sharers_max)
 {
 	struct zswap_stripe *stripe = zswap_content_stripe(zs, content);
 	struct zswap_dedup *d = &zs->dedup;
@@ -415,6 +439,68 @@ void zswap_dedup_digest(struct zswap *zs, const void *page,
 	zswap_cut_digest(d->hash_bits, digest);
 }
 
+void zswap_digest_stored(struct zswap *zs, const void *src, unsigned int len,
+			 void *page, struct zswap_digest *digest)
+{
+	memcpy(page, src, len);
+	memset(page + len, 0, PAGE_SIZE - len);
+	zs->dedup.hash->digest(&zs->dedup.key, page, digest);
+}
+
+void zswap_stored_digest(struct zswap *zs, struct zswap_content *content,
+			 struct zswap_digest *digest)
+{
+	struct zpool *zpool = &content->pool->zpool;
+	struct zswap_comp_ctx *ctx = zswap_ctx_get_cpu_lock(content->pool);
+	const void *src = zpool_obj_read_begin(zpool, content->handle,
+					       content->length, ctx->buffer);
+
+	zswap_digest_stored(zs, src, content->length, ctx->page, digest);
+	zpool_obj_read_end(zpool, content->handle, src);
+	zswap_ctx_put_unlock(ctx);
+	zswap_cut_digest(zs->dedup.hash_bits, digest);
+}
+
+/* What is stored of one after the other: an allocator may map one object at a time. */
+static bool zswap_stored_equal(struct zswap_comp_ctx *ctx,
+			       struct zswap_content *a, struct zswap_content *b)
+{
+	struct zpool *zpool = &a->pool->zpool;
+	const void *src;
+	bool equal;
+
+	src = zpool_obj_read_begin(zpool, a->handle, a->length, ctx->buffer);
+	memcpy(ctx->page, src, a->length);
+	zpool_obj_read_end(zpool, a->handle, src);
+	src = zpool_obj_read_begin(zpool, b->handle, b->length, ctx->buffer);
+	equal = !memcmp(ctx->page, src, b->length);
+	zpool_obj_read_end(zpool, b->handle, src);
+	return equal;
+}
+
+/*
+ * As zswap_content_compare(), for what is stored already. Equal pages of one pool
+ * have equal lengths, and so are charged the same.
+ */
+static int zswap_own_compare(struct zswap *zs, struct zswap_comp_ctx *ctx,
+			     struct zswap_content *content,
+			     struct zswap_lookup *lk)
+{
+	struct zswap_content *own = lk->own;
+
+	if (own->length != content->length || own->kind != content->kind)
+		return 0;
+	if (lk->stored_bytes || own->kind == ZSWAP_CONTENT_RAW ||
+	    zs->dedup.compare == ZSWAP_COMPARE_COMPRESSED)
+		return zswap_stored_equal(ctx, own, content);
+	if (!lk->page && zswap_decompress(zs, ctx, own, lk->own_page))
+		return 0;
+	lk->page = lk->own_page;
+	if (zswap_decompress(zs, ctx, content, ctx->page))
+		return -EIO;
+	return !memcmp(ctx->page, lk->page, PAGE_SIZE);
+}
+
 /*
  * Compresses @page and compares that: the same compressor with the same parameters
  * made the content, and a candidate is always of the current pool.
@@ -438,9 +524,8 @@ static int zswap_compressed_equal(struct zswap_comp_ctx *ctx,
 	return ret;
 }
 
-/* 1: all bytes are equal; 0: they are not; -EIO: the content is damaged. */
-static int zswap_content_compare(struct zswap *zs, struct zswap_content *content,
-				 const struct zswap_lookup *lk)
+int zswap_content_compare(struct zswap *zs, struct zswap_content *content,
+			  struct zswap_lookup *lk)
 {
 	struct zpool *zpool = &content->pool->zpool;
 	struct zswap_comp_ctx *ctx;
@@ -452,7 +537,9 @@ static int zswap_content_compare(struct zswap *zs, struct zswap_content *content
 	if (zs->dedup.compare == ZSWAP_COMPARE_TRUST)
 		return 1;
 	ctx = zswap_ctx_get_cpu_lock(content->pool);
-	if (content->kind == ZSWAP_CONTENT_RAW) {
+	if (lk->own) {
+		ret = zswap_own_compare(zs, ctx, content, lk);
+	} else if (content->kind == ZSWAP_CONTENT_RAW) {
 		src = zpool_obj_read_begin(zpool, content->handle, PAGE_SIZE,
 					   ctx->buffer);
 		ret = !memcmp(src, lk->page, PAGE_SIZE);
@@ -526,7 +613,7 @@ static unsigned int zswap_collect(struct zswap *zs, struct zswap_stripe *stripe,
 
 /* The first candidate of equal bytes, one sharer taken; drops all pins. */
 static struct zswap_content *zswap_match(struct zswap *zs,
-					 const struct zswap_lookup *lk,
+					 struct zswap_lookup *lk,
 					 struct zswap_content **candidate,
 					 unsigned int nr)
 {
@@ -537,7 +624,9 @@ static struct zswap_content *zswap_match(struct zswap *zs,
 
 	if (nr) {
 		atomic_long_add(nr, &d->candidates);
-		zswap_stage(zs, ZSWAP_STAGE_COMPARE);
+		/* a scan is a stage of its own */
+		if (!lk->own)
+			zswap_stage(zs, ZSWAP_STAGE_COMPARE);
 	}
 	for (i = 0; i < nr; i++) {
 		if (!found) {
@@ -555,7 +644,8 @@ static struct zswap_content *zswap_match(struct zswap *zs,
 		}
 		zswap_content_unpin(zs, candidate[i]);
 	}
-	zswap_stage(zs, ZSWAP_STAGE_OTHER);
+	if (!lk->own)
+		zswap_stage(zs, ZSWAP_STAGE_OTHER);
 	return found;
 }
 
@@ -612,13 +702,26 @@ static bool zswap_policy_admits(struct zswap *zs, const struct zswap_lookup *lk,
 	return admit;
 }
 
+struct zswap_content *zswap_index_search(struct zswap *zs,
+					 struct zswap_lookup *lk)
+{
+	u64 key = zswap_index_key(lk->digest.lo, lk->domain);
+	struct zswap_stripe *stripe = zswap_stripe_of(zs, key);
+	struct zswap_content *candidate[ZSWAP_CANDIDATES_MAX];
+	unsigned int nr;
+
+	atomic_long_inc(&zs->dedup.lookups);
+	spin_lock(&stripe->lock);
+	nr = zswap_collect(zs, stripe, lk, key, candidate);
+	lk->generation = stripe->generation;
+	spin_unlock(&stripe->lock);
+	return zswap_match(zs, lk, candidate, nr);
+}
+
 struct zswap_content *zswap_dedup_find(struct zswap *zs, u32 memcg_id,
 				       struct zswap_lookup *lk)
 {
-	struct zswap_content *candidate[ZSWAP_CANDIDATES_MAX], *found;
-	struct zswap_stripe *stripe;
-	unsigned int nr;
-	u64 key;
+	struct zswap_content *found;
 
 	zswap_policy_ask(zs, memcg_id, lk);
 	if (!lk->active)
@@ -632,15 +735,7 @@ struct zswap_content *zswap_dedup_find(struct zswap *zs, u32 memcg_id,
 	}
 
 	zswap_stage(zs, ZSWAP_STAGE_LOOKUP);
-	atomic_long_inc(&zs->dedup.lookups);
-	key = zswap_index_key(lk->digest.lo, lk->domain);
-	stripe = zswap_stripe_of(zs, key);
-	spin_lock(&stripe->lock);
-	nr = zswap_collect(zs, stripe, lk, key, candidate);
-	lk->generation = stripe->generation;
-	spin_unlock(&stripe->lock);
-
-	found = zswap_match(zs, lk, candidate, nr);
+	found = zswap_index_search(zs, lk);
 	lk->hit = found;
 	if (found)
 		atomic_long_inc(&zs->dedup.hits);
@@ -721,24 +816,69 @@ static struct zswap_content *zswap_find_twin(struct zswap *zs,
 	}
 }
 
+/*
+ * Under the stripe lock: @content can be found from now on. Returns its bits when the
+ * index is to grow, else 0.
+ */
+static unsigned int zswap_index_insert(struct zswap *zs,
+				       struct zswap_stripe *stripe, u64 key,
+				       struct zswap_content *content)
+{
+	unsigned int bits = stripe->bits;
+	long nr;
+
+	content->shareable = true;
+	nr = atomic_long_inc_return(&zs->dedup.shareable);
+	zswap_stripe_insert(stripe, key, content);
+	return nr > (long)ZSWAP_STRIPES << bits ? bits : 0;
+}
+
+void zswap_content_index(struct zswap *zs, struct zswap_entry *entry)
+{
+	struct zswap_content *content = entry->content;
+	u64 key = zswap_index_key(content->digest, content->domain);
+	struct zswap_stripe *stripe = zswap_stripe_of(zs, key);
+	unsigned int grow;
+
+	spin_lock(&stripe->lock);
+	zswap_content_link(zs, content, entry);
+	grow = zswap_index_insert(zs, stripe, key, content);
+	spin_unlock(&stripe->lock);
+	if (grow)
+		zswap_index_grow(zs, grow);
+}
+
+/* A pool without bytes has nothing else to tell a scan of a content. */
+static void zswap_content_keep_facts(struct zswap *zs,
+				     const struct zswap_lookup *lk,
+				     struct zswap_content *content)
+{
+	struct zswap_digest digest = lk->facts->digest;
+
+	zswap_cut_digest(zs->dedup.hash_bits, &digest);
+	content->digest = digest.lo;
+	content->identity = lk->facts->identity;
+}
+
 struct zswap_content *zswap_dedup_publish(struct zswap *zs,
 					  struct zswap_lookup *lk,
 					  struct zswap_content *content)
 {
 	u64 key = zswap_index_key(lk->digest.lo, lk->domain);
 	struct zswap_stripe *stripe = zswap_stripe_of(zs, key);
-	bool full, keeps_twins, one_per_digest;
+	bool keeps_twins, one_per_digest;
 	struct zswap_content *twin;
-	unsigned int bits;
-	long nr;
+	unsigned int grow;
 
+	content->domain = lk->domain;
 	if (!lk->active ||
 	    !zswap_policy_admits(zs, lk, &keeps_twins, &one_per_digest)) {
+		if (lk->facts)
+			zswap_content_keep_facts(zs, lk, content);
 		zswap_content_account(zs, content);
 		return content;
 	}
 	content->digest = lk->digest.lo;
-	content->domain = lk->domain;
 	if (lk->facts)
 		content->identity = lk->facts->identity;
 	else
@@ -760,14 +900,10 @@ struct zswap_content *zswap_dedup_publish(struct zswap *zs,
 		spin_unlock(&stripe->lock);
 		return content;
 	}
-	content->shareable = true;
-	nr = atomic_long_inc_return(&zs->dedup.shareable);
-	zswap_stripe_insert(stripe, key, content);
-	bits = stripe->bits;
-	full = nr > (long)ZSWAP_STRIPES << bits;
+	grow = zswap_index_insert(zs, stripe, key, content);
 	spin_unlock(&stripe->lock);
-	if (full)
-		zswap_index_grow(zs, bits);
+	if (grow)
+		zswap_index_grow(zs, grow);
 	return content;
 }
 
@@ -808,8 +944,11 @@ int zswap_dedup_set_policy(struct zswap *zs, const struct zswap_policy_ops *ops,
 
 	if (!policy)
 		return -ENOMEM;
+	mutex_lock(&zs->dedup.scan.lock);
 	old = rcu_dereference_protected(zs->dedup.policy, true);
 	rcu_assign_pointer(zs->dedup.policy, policy);
+	zswap_scan_set(zs, policy);
+	mutex_unlock(&zs->dedup.scan.lock);
 	synchronize_rcu();
 	zswap_policy_destroy(old);
 	return 0;
@@ -825,6 +964,16 @@ bool zswap_dedup_looks_up(struct zswap *zs)
 	return looks_up;
 }
 
+bool zswap_dedup_digests_stored(struct zswap *zs)
+{
+	bool stored;
+
+	rcu_read_lock();
+	stored = rcu_dereference(zs->dedup.policy)->ops->stored_bytes;
+	rcu_read_unlock();
+	return stored;
+}
+
 void zswap_dedup_metadata(struct zswap *zs, u64 nr_slots, u64 *index_bytes,
 			  unsigned int *content_bytes)
 {
@@ -837,6 +986,8 @@ void zswap_dedup_metadata(struct zswap *zs, u64 nr_slots, u64 *index_bytes,
 			       (u64)atomic_long_read(&zs->dedup.index_bytes);
 	if (policy->ops->memory)
 		*index_bytes += policy->ops->memory(policy->state);
+	*index_bytes += atomic_long_read(&zs->dedup.scan.scanned) *
+			policy->ops->item_bytes;
 	*content_bytes = policy->ops->content_bytes;
 	rcu_read_unlock();
 }
@@ -874,9 +1025,12 @@ int zswap_dedup_init(struct zswap *zs, const struct zswap_dedup_config *config)
 	d->maps_sharers = config->charge != ZSWAP_CHARGE_FULL ||
 			  config->writeback == ZSWAP_WRITEBACK_ALL;
 	rcu_assign_pointer(d->policy, policy);
+	if (zswap_scan_init(zs))
+		goto destroy_policy;
+	zswap_scan_set(zs, policy);
 	d->content_cache = KMEM_CACHE(zswap_content, 0);
 	if (!d->content_cache)
-		goto destroy_policy;
+		goto exit_scan;
 	for (i = 0; i < ZSWAP_STRIPES; i++) {
 		struct zswap_stripe *stripe = &d->stripe[i];
 
@@ -897,6 +1051,8 @@ int zswap_dedup_init(struct zswap *zs, const struct zswap_dedup_config *config)
 free:
 	zswap_dedup_free_stripes(zs);
 	kmem_cache_destroy(d->content_cache);
+exit_scan:
+	zswap_scan_exit(zs);
 destroy_policy:
 	zswap_policy_destroy(policy);
 	return -ENOMEM;
@@ -906,6 +1062,7 @@ void zswap_dedup_exit(struct zswap *zs)
 {
 	zswap_dedup_free_stripes(zs);
 	kmem_cache_destroy(zs->dedup.content_cache);
+	zswap_scan_exit(zs);
 	zswap_policy_destroy(rcu_dereference_protected(zs->dedup.policy, true));
 }
 

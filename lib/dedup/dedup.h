@@ -3,7 +3,8 @@
  * dedup.h - the shared content: a compressed copy that several swap slots refer to
  *
  * zswap.c makes five calls: find a content for a page, or allocate one, compress
- * into it and publish it; drop a slot's share; and forget a damaged one.
+ * into it and publish it; drop a slot's share; and forget a damaged one. Policies
+ * that look among what is stored have scan.c do it.
  */
 #ifndef ZSWAP_DEDUP_H
 #define ZSWAP_DEDUP_H
@@ -11,6 +12,8 @@
 #include <linux/atomic.h>
 #include <linux/cache.h>
 #include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/rbtree.h>
 #include <linux/refcount.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -43,7 +46,9 @@ enum zswap_content_kind {
 /**
  * struct zswap_content - one compressed copy
  * @node:      in its bucket while it can be found; under the stripe lock
- * @digest:    hash of the uncompressed page, cut to the configured bits: its low word
+ * @digest:    hash of the uncompressed page, cut to the configured bits: its low word;
+ *             of one that was scanned, under the slot lock of its sharer, it may be
+ *             @of_stored
  * @digest_hi: and its high word, 0 for hashes of 64 bits and fewer
  * @identity:  in a pool without bytes, in that place: what stands for them in a compare
  * @entries:   its sharers by zswap_entry.sibling, where somebody asks for them
@@ -56,8 +61,10 @@ enum zswap_content_kind {
  * @domain:    where it may be shared
  * @length:    bytes stored
  * @kind:      enum zswap_content_kind
- * @shareable: it has been in the index; never changes after publication. One that
- *             is not has exactly one sharer all its life, and needs no lock.
+ * @shareable: it has been in the index; never taken back. One that is not has exactly
+ *             one sharer, and needs no lock; a scan makes it so under the slot lock of
+ *             that sharer.
+ * @of_stored: @digest is the hash of what is stored
  *
  * Owner, charge, LRU position and slot are the entry's, never the content's.
  *
@@ -81,7 +88,8 @@ struct zswap_content {
 	u32 domain;
 	u16 length;
 	u8 kind;
-	bool shareable;
+	bool shareable : 1;
+	bool of_stored : 1;
 };
 
 /**
@@ -148,6 +156,32 @@ struct zswap_dedup_config {
 };
 
 /**
+ * struct zswap_scan - where the scan of what is stored has come to, see scan.c
+ * @lock:     one scan at a time, and no change of policy or device beside it; protects
+ *            all but the counters
+ * @pages, @every: of the policy; @every 0: it does not scan
+ * @events:   stores, loads and invalidates so far, while a policy scans
+ * @cursor:   the slot to go on from
+ * @unstable: entries without an equal one since the pass began, see struct zswap_scan_node
+ * @nr_unstable: how many
+ * @scanned:  entries that have been scanned and live (Q1)
+ * @pages_scanned, @full_scans: as KSM counts them: entries looked at, and passes
+ */
+struct zswap_scan {
+	struct mutex lock;
+	u32 pages;
+	u32 every;
+	atomic_long_t events;
+	swp_entry_t cursor;
+	struct rb_root unstable;
+	unsigned long nr_unstable;
+	struct kmem_cache *node_cache;
+	atomic_long_t scanned;
+	atomic_long_t pages_scanned;
+	atomic_long_t full_scans;
+};
+
+/**
  * struct zswap_dedup - the index over all pools and swap devices, and its counters
  *
  * Equations, proved by zswap_check() (pages_* as KSM counts them):
@@ -166,6 +200,7 @@ struct zswap_dedup {
 	enum zswap_writeback writeback;
 	bool maps_sharers;	/* contents know their entries */
 	struct zswap_policy __rcu *policy;
+	struct zswap_scan scan;
 	struct kmem_cache *content_cache;
 	u8 before_stripes[SMP_CACHE_BYTES];
 	struct zswap_stripe stripe[ZSWAP_STRIPES];
@@ -178,10 +213,10 @@ struct zswap_dedup {
 	atomic_long_t payload_bytes;
 	atomic_long_t index_bytes;	/* buckets and stripes */
 
-	atomic_long_t lookups;		/* stores that were hashed and looked up */
+	atomic_long_t lookups;		/* stores, and entries scanned, that were looked up */
 	atomic_long_t candidates;	/* contents of equal digest that lookups met */
 	atomic_long_t compares;		/* of these, compared byte by byte */
-	atomic_long_t hits;		/* stores that share a content */
+	atomic_long_t hits;		/* of these, that share a content since */
 	atomic_long_t false_positives;	/* equal digest, other bytes */
 	atomic_long_t dup_races;	/* twins found at insertion and adopted */
 	atomic_long_t sharers_full;	/* candidates passed over at sharers_max */
@@ -190,7 +225,8 @@ struct zswap_dedup {
 
 /**
  * struct zswap_lookup - one store's question to the index, on its stack
- * Set by zswap_dedup_find(); zswap_dedup_publish() takes it up again.
+ * Set by zswap_dedup_find(); zswap_dedup_publish() takes it up again. A scan asks for
+ * what is stored already: @own, whose page is at @page once a compare needed it.
  */
 struct zswap_lookup {
 	const void *page;
@@ -207,6 +243,9 @@ struct zswap_lookup {
 	bool hit;		/* a content that was there before was taken */
 	struct zswap_digest digest;
 	u64 generation;		/* of the stripe, when it was searched */
+	struct zswap_content *own;
+	void *own_page;		/* PAGE_SIZE bytes for it */
+	bool stored_bytes;	/* compare what is stored */
 };
 
 /* 0 or -ENOMEM. */
@@ -228,6 +267,8 @@ void zswap_dedup_metadata(struct zswap *zs, u64 nr_slots, u64 *index_bytes,
 			  unsigned int *content_bytes);
 /* Does the present policy look anything up? */
 bool zswap_dedup_looks_up(struct zswap *zs);
+/* Does it digest what is stored, in the place of the page? */
+bool zswap_dedup_digests_stored(struct zswap *zs);
 
 /*
  * Asks the policy, digests the page and compares it with the contents of equal
@@ -267,13 +308,47 @@ void zswap_content_leave(struct zswap *zs, struct zswap_entry *entry);
 unsigned int zswap_content_siblings(struct zswap *zs, struct zswap_entry *entry,
 				    struct zswap_entry **sibling,
 				    swp_entry_t *swp, unsigned int nr);
+/*
+ * For scan.c, under the slot lock of an entry whose content is not shareable. Makes
+ * that content so, and findable by its digest.
+ */
+void zswap_content_index(struct zswap *zs, struct zswap_entry *entry);
+/* A content as of @lk from the index, of which the caller now holds one sharer, or NULL. */
+struct zswap_content *zswap_index_search(struct zswap *zs,
+					 struct zswap_lookup *lk);
+/* 1: all bytes are equal; 0: they are not; -EIO: the content is damaged. */
+int zswap_content_compare(struct zswap *zs, struct zswap_content *content,
+			  struct zswap_lookup *lk);
+/* One more sharer, if it still lives, can be found, and may have one. */
+bool zswap_content_share(struct zswap *zs, struct zswap_content *content,
+			 u32 sharers_max);
+/* @entry, whose sharer of its content was another's before: joins what it paid for. */
+void zswap_content_rejoin(struct zswap *zs, struct zswap_entry *entry);
+
 /* Its bytes are damaged: no new sharer will find it. The present ones keep it. */
 void zswap_content_unhash(struct zswap *zs, struct zswap_content *content);
-/* The digest of @page as the index has it. */
+/* The digest of @page as the index has it; of what is stored of @content, likewise. */
 void zswap_dedup_digest(struct zswap *zs, const void *page,
 			struct zswap_digest *digest);
+void zswap_stored_digest(struct zswap *zs, struct zswap_content *content,
+			 struct zswap_digest *digest);
+/* The digest of @len stored bytes, uncut: filled up with zeros, as hashes take pages. */
+void zswap_digest_stored(struct zswap *zs, const void *src, unsigned int len,
+			 void *page, struct zswap_digest *digest);
 /* More than one sharer now; may be out of date at once. */
 bool zswap_content_shared(const struct zswap_content *content);
+
+/* scan.c: what a policy that scans does; @zs is set up, or to be taken down. */
+int zswap_scan_init(struct zswap *zs);
+void zswap_scan_exit(struct zswap *zs);
+/* Under the scan's lock: starts all over, by @policy. */
+void zswap_scan_set(struct zswap *zs, const struct zswap_policy *policy);
+/* Under the scan's lock: nothing of that device is known any more. */
+void zswap_scan_forget(struct zswap *zs, unsigned int type);
+/* What zswap_scan_events() does with a policy that scans. */
+bool zswap_scan_after(struct zswap *zs, unsigned int nr);
+/* For zswap_check(): 0, or -EUCLEAN and *why. */
+int zswap_scan_check(struct zswap *zs, const char **why);
 
 /* Contents in the fullest bucket now: walks the index, a stripe at a time. */
 unsigned long zswap_dedup_longest_chain(struct zswap *zs);

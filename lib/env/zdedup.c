@@ -25,8 +25,12 @@ static int env_swapcache_add(void *env, swp_entry_t swp,
 	struct zdedup *zd = env;
 	struct swap_device *dev = zd->device[swp_type(swp)];
 
-	/* Whoever holds the slot's lock has its folio in the swap cache. */
-	if (!swap_trylock(dev, swp_offset(swp)))
+	/*
+	 * Whoever holds the slot's lock has its folio in the swap cache. A freed slot
+	 * that waits is in the cache of its CPU.
+	 */
+	if (swp_offset(swp) >= dev->nr_slots ||
+	    !swap_trylock(dev, swp_offset(swp)))
 		return -EEXIST;
 	if (zd->zs.lengths_only)
 		return 0;
@@ -77,6 +81,7 @@ static void env_stage(void *env, enum zswap_stage stage)
 		[ZSWAP_STAGE_COMPRESS] = ZDEDUP_STAGE_COMPRESS,
 		[ZSWAP_STAGE_ALLOCATE] = ZDEDUP_STAGE_ALLOCATE,
 		[ZSWAP_STAGE_DECOMPRESS] = ZDEDUP_STAGE_DECOMPRESS,
+		[ZSWAP_STAGE_SCAN] = ZDEDUP_STAGE_SCAN,
 	};
 	struct zdedup *zd = env;
 
@@ -520,6 +525,7 @@ static int store(struct zdedup *zd, struct zdedup_slot slot, uint32_t memcg,
 	for (i = 0; i < folio->nr_pages; i++)
 		swap_unlock(dev, slot.offset + i);
 	run_queued_shrink(zd);
+	zswap_scan_events(&zd->zs, folio->nr_pages);
 	zswap_zpool_work(&zd->zs);
 	return err;
 }
@@ -632,6 +638,8 @@ int zdedup_load(struct zdedup *zd, struct zdedup_slot slot, void *page,
 	swap_lock(dev, slot.offset);
 	err = load_locked(zd, dev, &folio, from ? from : &unread);
 	swap_unlock(dev, slot.offset);
+	if (zswap_scan_events(&zd->zs, 1))
+		zswap_zpool_work(&zd->zs);
 	return err;
 }
 
@@ -645,6 +653,7 @@ int zdedup_invalidate(struct zdedup *zd, struct zdedup_slot slot)
 	swap_lock(dev, slot.offset);
 	held = free_slot(zd, dev, swp_entry(slot.type, slot.offset));
 	swap_unlock(dev, slot.offset);
+	zswap_scan_events(&zd->zs, 1);
 	zswap_zpool_work(&zd->zs);
 	return held ? 0 : -ENOENT;
 }
@@ -744,6 +753,11 @@ int zdedup_set_dedup(struct zdedup *zd, const char *word, char *why)
 	return err;
 }
 
+bool zdedup_digests_stored(struct zdedup *zd)
+{
+	return zswap_dedup_digests_stored(&zd->zs);
+}
+
 void zdedup_set_enabled(struct zdedup *zd, bool enabled)
 {
 	WRITE_ONCE(zd->zs.enabled, enabled);
@@ -835,6 +849,8 @@ static void get_dedup_stats(struct zswap_dedup *d, struct zdedup_stats *stats)
 	stats->dup_races = atomic_long_read(&d->dup_races);
 	stats->sharers_full = atomic_long_read(&d->sharers_full);
 	stats->walk_max = READ_ONCE(d->walk_max);
+	stats->pages_scanned = atomic_long_read(&d->scan.pages_scanned);
+	stats->full_scans = atomic_long_read(&d->scan.full_scans);
 }
 
 void zdedup_get_stats(struct zdedup *zd, struct zdedup_stats *stats)

@@ -2,7 +2,7 @@
 /* none.c - plain zswap: nothing is hashed, nothing is shared */
 #include "policy/policy.h"
 
-static bool none_lookup(void *state, u32 memcg_id)
+bool policy_no_store(void *state, u32 memcg_id)
 {
 	return false;
 }
@@ -10,6 +10,6 @@ static bool none_lookup(void *state, u32 memcg_id)
 const struct zswap_policy_ops policy_none = {
 	.name = "none",
 	.summary = "plain zswap, the baseline",
-	.lookup = none_lookup,
+	.lookup = policy_no_store,
 	.domain = policy_one_domain,
 };

@@ -15,7 +15,7 @@
 /* What the walks found */
 struct zswap_census {
 	unsigned long entries, raw, same_filled;
-	unsigned long contents, shared, sharing, unshared, shareable;
+	unsigned long scanned, contents, shared, sharing, unshared, shareable;
 	u64 payload, charged;
 	const char *why;
 };
@@ -61,6 +61,7 @@ static void zswap_check_entry(struct zswap *zs, struct zswap_census *c,
 	    entry->charged != content->length)
 		zswap_check_fail(c, "E3: an entry is charged another length");
 	c->charged += entry->charged;
+	c->scanned += entry->scanned;
 	if (refcount_read(&content->refs) != 1)
 		zswap_check_fail(c, "C2: a content is pinned though nobody is inside");
 	if (content->kind == ZSWAP_CONTENT_RAW) {
@@ -166,6 +167,8 @@ static void zswap_check_counters(struct zswap *zs, struct zswap_census *c)
 		zswap_check_fail(c, "D3: payload_bytes");
 	if (d->charge != ZSWAP_CHARGE_FULL && c->charged != c->payload)
 		zswap_check_fail(c, "E3: charges together are not the contents' lengths");
+	if (!zswap_counts(&d->scan.scanned, c->scanned))
+		zswap_check_fail(c, "Q1: scanned is not the number of entries that were");
 	if (!zswap_counts(&d->shareable, c->shareable))
 		zswap_check_fail(c, "D5: shareable");
 	if (atomic_long_read(&d->compares) <
@@ -179,7 +182,7 @@ static void zswap_check_counters(struct zswap *zs, struct zswap_census *c)
 int zswap_check(struct zswap *zs, const char **why)
 {
 	struct zswap_census census = { .why = NULL };
-	const char *why_index = NULL;
+	const char *why_index = NULL, *why_scan = NULL;
 	struct zswap_pool *pool;
 
 	list_for_each_entry(pool, &zs->pools, list)
@@ -189,6 +192,8 @@ int zswap_check(struct zswap *zs, const char **why)
 	if (zswap_dedup_check_index(zs, &why_index))
 		zswap_check_fail(&census, why_index);
 	zswap_for_each_entry(zs, &census, zswap_restore_sharers);
+	if (zswap_scan_check(zs, &why_scan))
+		zswap_check_fail(&census, why_scan);
 	zswap_check_pools(zs, &census);
 	zswap_check_lrus(zs, &census);
 	zswap_check_counters(zs, &census);

@@ -259,6 +259,8 @@ struct zhash_ops {
 struct zswap_policy_params {
 	u32 sharers_max;	/* entries per content */
 	u64 memory;		/* bytes that its state may take; 0: it has none */
+	u32 scan_pages;		/* entries that a scan looks at; 0: all that there are */
+	u32 scan_every;		/* events from one scan to the next; 0: there is none */
 };
 
 /**
@@ -268,7 +270,7 @@ struct zswap_policy_params {
  * threads at once, and does not sleep.
  *
  * @memory_default: has_memory: bytes of the option "memory" when it is not given
- * @looks_up: some stores are hashed and looked up; false of "none" alone
+ * @looks_up: some pages are hashed and looked up; false of "none" alone
  * @create, @destroy: the state; create returns NULL when out of memory. Optional
  * @memory:   bytes that the state takes, for the account of metadata. Optional
  * @lookup:   is this store to be hashed and looked up?
@@ -276,6 +278,15 @@ struct zswap_policy_params {
  *            shared only inside one domain
  * @outcome:  a lookup is over: it found a content to share, or none. Optional
  * @admit:    is a new content of this digest to be findable? Optional: all are
+ *
+ * Of those that look for equal contents among the stored ones (dedup/scan.c):
+ * @scan_every:   events from one scan to the next, where option "every" does not say;
+ *                0: it does not scan
+ * @scan_pages:   entries that a scan looks at, where option "pages" does not say; 0: there
+ *                is no such option, a scan looks at all
+ * @gate:         an entry is looked up once it has been seen by an earlier scan
+ * @stored_bytes: what is stored is digested and compared, not the page
+ * @item_bytes:   what each entry that was scanned takes
  *
  * Of replicas of what was tried before:
  * @candidates_max: contents of equal digest that one store compares; 0: the core's own bound
@@ -297,6 +308,11 @@ struct zswap_policy_ops {
 	void (*outcome)(void *state, bool hit);
 	bool (*admit)(void *state, const struct zswap_digest *digest,
 		      u32 domain);
+	u32 scan_every;
+	u32 scan_pages;
+	bool gate;
+	bool stored_bytes;
+	unsigned int item_bytes;
 	unsigned int candidates_max;
 	bool one_per_digest;
 	bool keeps_twins;

@@ -425,8 +425,24 @@ static void zswap_entry_free(struct zswap *zs, struct zswap_entry *entry)
 			atomic_long_dec(&zs->stats.stored_incompressible_pages);
 		zswap_content_leave(zs, entry);
 	}
+	if (entry->scanned)
+		atomic_long_dec(&zs->dedup.scan.scanned);
 	zswap_entry_cache_free(zs, entry);
 	atomic_long_dec(&zs->stats.stored_pages);
+	zswap_update_total_pages(zs);
+}
+
+/* Its length and kind are the same; so are its place in the LRU and its second chance. */
+void zswap_entry_merge(struct zswap *zs, struct zswap_entry *entry,
+		       struct zswap_content *content)
+{
+	struct zswap_content *old = entry->content;
+
+	spin_lock(&zs->lru_lock);
+	entry->content = content;
+	spin_unlock(&zs->lru_lock);
+	zswap_content_rejoin(zs, entry);
+	zswap_content_put(zs, old);
 	zswap_update_total_pages(zs);
 }
 
@@ -564,7 +580,7 @@ static bool zswap_digest_matches(struct zswap *zs,
 {
 	struct zswap_digest now;
 
-	if (!zs->verify || !content->shareable || !page)
+	if (!zs->verify || !content->shareable || content->of_stored || !page)
 		return true;
 	zswap_dedup_digest(zs, page, &now);
 	return now.lo == content->digest && now.hi == content->digest_hi;
@@ -589,6 +605,20 @@ static int zswap_content_read(struct zswap *zs, struct zswap_content *content,
 		atomic_long_inc(&zs->stats.decompress_fail);
 		zswap_content_unhash(zs, content);
 	}
+	return err;
+}
+
+int zswap_content_digest(struct zswap *zs, struct zswap_content *content,
+			 void *page, struct zswap_digest *digest)
+{
+	struct zswap_comp_ctx *ctx = zswap_ctx_get_cpu_lock(content->pool);
+	int err = zswap_decompress(zs, ctx, content, page);
+
+	zswap_ctx_put_unlock(ctx);
+	if (err)
+		atomic_long_inc(&zs->stats.decompress_fail);
+	else
+		zswap_dedup_digest(zs, page, digest);
 	return err;
 }
 
@@ -623,16 +653,20 @@ void zswap_page_facts(struct zswap *zs, const void *page,
 		      struct zswap_facts *facts)
 {
 	struct zswap_pool *pool = zswap_pool_current_get(zs);
+	bool stored = zswap_dedup_digests_stored(zs), fits;
 	struct zswap_comp_ctx *ctx;
 	unsigned int dlen = 0;
 	int err;
 
-	if (zswap_dedup_looks_up(zs))
-		zs->dedup.hash->digest(&zs->dedup.key, page, &facts->digest);
 	facts->same_filled = zswap_is_page_same_filled(page, &facts->value);
 	ctx = zswap_ctx_get_cpu_lock(pool);
 	err = pool->comp->compress(ctx->ctx, page, ctx->buffer, &dlen);
-
+	fits = !err && dlen && dlen < PAGE_SIZE + !zs->behaviour->keeps_raw;
+	if (stored && fits)
+		zswap_digest_stored(zs, ctx->buffer, dlen, ctx->page,
+				    &facts->digest);
+	else if (zswap_dedup_looks_up(zs))
+		zs->dedup.hash->digest(&zs->dedup.key, page, &facts->digest);
 	zswap_ctx_put_unlock(ctx);
 	zswap_pool_put(pool);
 	facts->length = err || !dlen || dlen > PAGE_SIZE ? PAGE_SIZE + 1 : dlen;
@@ -1012,6 +1046,7 @@ static bool zswap_store_page(struct zswap *zs, struct zswap_folio *folio,
 	entry->objcg = folio->objcg;
 	entry->referenced = true;
 	entry->spared = false;
+	entry->scanned = false;
 	INIT_LIST_HEAD(&entry->lru);
 	INIT_HLIST_NODE(&entry->sibling);
 
@@ -1172,8 +1207,10 @@ int zswap_swapon(struct zswap *zs, int type, unsigned long nr_pages)
 		return -ENOMEM;
 	for (i = 0; i < nr; i++)
 		xa_init(&tree[i]);
+	mutex_lock(&zs->dedup.scan.lock);
 	zs->trees[type].tree = tree;
 	zs->trees[type].nr = nr;
+	mutex_unlock(&zs->dedup.scan.lock);
 	return 0;
 }
 
@@ -1183,11 +1220,14 @@ void zswap_swapoff(struct zswap *zs, int type)
 	struct zswap_trees *trees = &zs->trees[type];
 	unsigned long i;
 
+	mutex_lock(&zs->dedup.scan.lock);
+	zswap_scan_forget(zs, type);
 	for (i = 0; i < trees->nr; i++)
 		WARN_ON_ONCE(!xa_empty(&trees->tree[i]));
 	kvfree(trees->tree);
 	trees->tree = NULL;
 	trees->nr = 0;
+	mutex_unlock(&zs->dedup.scan.lock);
 }
 
 void zswap_zpool_work(struct zswap *zs)

@@ -11,6 +11,7 @@
  * test wants to see them.
  *
  * Lock order, outermost first:
+ *   lock of the scan (dedup/dedup.h), which never waits for a folio lock
  *   folio lock (environment) > per-CPU compression mutex
  *   folio lock > tree xa_lock
  *   folio lock > zs->lru_lock
@@ -158,6 +159,7 @@ enum zswap_stage {
 	ZSWAP_STAGE_COMPRESS,
 	ZSWAP_STAGE_ALLOCATE,
 	ZSWAP_STAGE_DECOMPRESS,
+	ZSWAP_STAGE_SCAN,
 };
 
 /**
@@ -237,9 +239,11 @@ struct zswap_pool {
  *              maps_sharers under the stripe lock of its content
  * @same_filled: the page is one repeated word, and there is no content
  * @spared:     reclaim has passed it over once because it is shared
+ * @scanned:    a scan has seen it, and its content is digested (dedup/scan.c)
  * @sibling:    in its content's list of entries, with maps_sharers
  * @referenced: second chance: set at store, cleared by the first look of reclaim
- * @content:    the compressed copy; the entry holds one of its sharers
+ * @content:    the compressed copy; the entry holds one of its sharers. A scan changes
+ *              it, under zs->lru_lock as well: reclaim looks at it there
  * @value:      that word
  * @objcg:      who is charged
  * @lru:        in the LRU of @objcg's memcg; under zs->lru_lock
@@ -256,6 +260,7 @@ struct zswap_entry {
 	bool referenced;
 	bool same_filled;
 	bool spared;
+	bool scanned;
 	union {
 		struct zswap_content *content;
 		unsigned long value;
@@ -399,6 +404,12 @@ static inline unsigned int zswap_entry_length(const struct zswap_entry *entry)
 	return entry->same_filled ? 0 : entry->content->length;
 }
 
+/*
+ * @entry, whose slot is locked, gives up its content for one of equal bytes, of which
+ * the caller has taken one sharer for it.
+ */
+void zswap_entry_merge(struct zswap *zs, struct zswap_entry *entry,
+		       struct zswap_content *content);
 /* The slot's entry or NULL; the caller holds the slot's folio lock. */
 struct zswap_entry *zswap_find(struct zswap *zs, swp_entry_t swp);
 int zswap_swapon(struct zswap *zs, int type, unsigned long nr_pages);
@@ -430,7 +441,7 @@ u64 zswap_total_pages(struct zswap *zs);
 /* Pages and zspage descriptors of all pools, retired ones included. */
 void zswap_pool_sizes(struct zswap *zs, u64 *pages, u64 *zspages);
 unsigned long zswap_compact(struct zswap *zs);
-/* The facts of @page as the current pool sees it, but for its identity; the digest with a policy that looks up. */
+/* The facts of @page as the current pool sees it, but for its identity; the digest as the policy would have it made. */
 void zswap_page_facts(struct zswap *zs, const void *page,
 		      struct zswap_facts *facts);
 /* The current compressor's name, and the code behind it. */
@@ -448,12 +459,28 @@ struct zswap_comp_ctx *zswap_ctx_get_cpu_lock(struct zswap_pool *pool);
 void zswap_ctx_put_unlock(struct zswap_comp_ctx *ctx);
 int zswap_decompress(struct zswap *zs, struct zswap_comp_ctx *ctx,
 		     struct zswap_content *content, void *dst);
+/*
+ * The page of @content to @page, which has room for it, and its digest. 0, or -EIO
+ * when the bytes are damaged.
+ */
+int zswap_content_digest(struct zswap *zs, struct zswap_content *content,
+			 void *page, struct zswap_digest *digest);
 void zswap_pool_put(struct zswap_pool *pool);
 
 static inline void zswap_stage(struct zswap *zs, enum zswap_stage stage)
 {
 	if (unlikely(zs->staged))
 		zs->ops->stage(zs->env, stage);
+}
+
+/*
+ * @nr events are over, with no slot locked: does the scan that is due now, unless
+ * another thread is at it. Returns whether it did.
+ */
+static inline bool zswap_scan_events(struct zswap *zs, unsigned int nr)
+{
+	return unlikely(READ_ONCE(zs->dedup.scan.every)) &&
+	       zswap_scan_after(zs, nr);
 }
 
 #endif /* ZSWAP_ZSWAP_H */

@@ -60,7 +60,7 @@ run_test()	# PROGRAM TEST CPU_SECONDS SECONDS
 	(
 		ulimit -c 0
 		ulimit -t "$3"
-		export FAULTS_TEST=$2 CMOCKA_TEST_ABORT=1 ZDEDUP_TEST_OPS=36000
+		export FAULTS_TEST=$2 CMOCKA_TEST_ABORT=1 ZDEDUP_TEST_OPS=58000
 		timeout -k 1 "$4" "$1" >"$1.out" 2>&1
 	) 2>/dev/null
 }

@@ -354,7 +354,9 @@ static inline void oracle_set_words(struct oracle *o)
 {
 	static const char *const comp[] = { "lz4", "zstd", "none", "lz4" };
 	static const char *const dedup[] = { "none", "always", "memcg",
-					     "always:sharers=3" };
+					     "always:sharers=3",
+					     "ksm:pages=20:every=2",
+					     "fold:every=16" };
 	const char *word;
 	int err;
 
@@ -368,7 +370,7 @@ static inline void oracle_set_words(struct oracle *o)
 		err = zdedup_set_compressor(o->zd, word, NULL);
 	} else {
 		o->op = "set_dedup";
-		word = o->op_arg[0] < 4 ? dedup[o->op_arg[0]] :
+		word = o->op_arg[0] < 6 ? dedup[o->op_arg[0]] :
 					  o->config.dedup;
 		err = zdedup_set_dedup(o->zd, word, NULL);
 	}

@@ -101,6 +101,18 @@ static void always_survives_lasting_failure(void **unused)
 	scenario_survives("always", true);
 }
 
+static void ksm_survives_one_failure(void **unused)
+{
+	(void)unused;
+	scenario_survives("ksm:pages=16:every=3", false);
+}
+
+static void ksm_survives_lasting_failure(void **unused)
+{
+	(void)unused;
+	scenario_survives("ksm:pages=16:every=3", true);
+}
+
 /* lz4 as well: its contexts are allocated at this time */
 static void create_fails_at_each_allocation(void **unused)
 {
@@ -146,6 +158,8 @@ int main(void)
 		cmocka_unit_test(none_survives_lasting_failure),
 		cmocka_unit_test(always_survives_one_failure),
 		cmocka_unit_test(always_survives_lasting_failure),
+		cmocka_unit_test(ksm_survives_one_failure),
+		cmocka_unit_test(ksm_survives_lasting_failure),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

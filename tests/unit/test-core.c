@@ -1096,6 +1096,18 @@ static void no_slow_work_under_a_spinlock(void **unused)
 	zdedup_set_limits(zd, 0, 20, 90);
 	for (i = 0; i < 60; i++)
 		get(zd, i, page_of(i % PAGE_NR_KINDS, i / 10));
+	/* and what a scan does */
+	for (i = 0; i < 2; i++) {
+		put(zd, 0, noise(1));
+		put(zd, 1, text(1));
+		assert_int_equal(zdedup_set_dedup(zd, i ? "fold:every=2" :
+						  "ksm:every=2", NULL), 0);
+		put(zd, 2, noise(1));
+		put(zd, 3, text(1));
+		put(zd, 4, text(2));
+		get(zd, 4, text(2));
+		zdedup_set_dedup(zd, "none", NULL);
+	}
 	for (i = 0; i < ZDEDUP_NR_STAGES; i++)
 		assert_int_not_equal(seen[i], 0);
 	assert_true(slow_calls > 500);

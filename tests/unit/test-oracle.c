@@ -7,8 +7,8 @@
  */
 #include "oracle.h"
 
-#define DEFAULT_OPS 2000000u
-#define RUNS 44u	/* 3 policies, 5 hashes, 2 allocators; 6 with lz4; 8 of older kernels */
+#define DEFAULT_OPS 3200000u
+#define RUNS 72u	/* 5 policies, 5 hashes, 2 allocators; 10 with lz4; 12 of older kernels */
 
 static uint64_t seed;
 static uint64_t ops;
@@ -83,16 +83,29 @@ static void memcg_equals_the_oracle(void **unused)
 	every_hash_and_zpool("memcg", 24);
 }
 
+static void ksm_equals_the_oracle(void **unused)
+{
+	(void)unused;
+	every_hash_and_zpool("ksm:pages=16:every=3", 48);
+}
+
+static void fold_equals_the_oracle(void **unused)
+{
+	(void)unused;
+	every_hash_and_zpool("fold:every=20", 60);
+}
+
 /* "none" does not compress, so older kernels would refuse every page of it. */
 static void older_kernels_equal_the_oracle(void **unused)
 {
 	static const char *const kernel[] = { "6.12", "6.1" };
-	static const char *const dedup[] = { "none", "always" };
+	static const char *const dedup[] = { "none", "always",
+					     "ksm:pages=16:every=3" };
 	unsigned int k, d, run = 36;
 
 	(void)unused;
 	for (k = 0; k < 2; k++) {
-		for (d = 0; d < 2; d++) {
+		for (d = 0; d < 3; d++) {
 			oracle_run_kernel(kernel[k], dedup[d], "xxh64", "lz4",
 					  "zsmalloc", run++);
 			oracle_run_kernel(kernel[k], dedup[d], "xxh64:bits=4",
@@ -107,6 +120,8 @@ int main(void)
 		cmocka_unit_test(none_equals_the_oracle),
 		cmocka_unit_test(always_equals_the_oracle),
 		cmocka_unit_test(memcg_equals_the_oracle),
+		cmocka_unit_test(ksm_equals_the_oracle),
+		cmocka_unit_test(fold_equals_the_oracle),
 		cmocka_unit_test(older_kernels_equal_the_oracle),
 	};
 

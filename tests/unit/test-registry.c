@@ -186,6 +186,30 @@ static void test_policy(void **state)
 					 NULL, 0), 0);
 	assert_int_equal(out.params.sharers_max, INT_MAX);
 	assert_int_equal(registry_policy("none", &out, NULL, 0), 0);
+	assert_int_equal(registry_policy("ksm:every=7:pages=2147483647", &out,
+					 NULL, 0), 0);
+	assert_int_equal(out.params.scan_every, 7);
+	assert_int_equal(out.params.scan_pages, INT_MAX);
+	assert_int_equal(registry_policy("ksm:sharers=3", &out, NULL, 0), 0);
+	assert_int_equal(out.params.scan_every, 20);
+	assert_int_equal(out.params.scan_pages, 100);
+	assert_int_equal(registry_policy("fold:every=1", &out, NULL, 0), 0);
+	assert_int_equal(out.params.scan_every, 1);
+	assert_int_equal(out.params.scan_pages, 0);
+	assert_int_equal(registry_policy("adaptive", &out, NULL, 0), 0);
+	assert_int_equal(out.params.scan_every, 0);
+	refused(REGISTRY_POLICY, "ksm:pages=0",
+		"policy 'ksm:pages=0': pages must be a number from 1 to "
+		"2147483647");
+	refused(REGISTRY_POLICY, "fold:every=2147483648",
+		"policy 'fold:every=2147483648': every must be a number from "
+		"1 to 2147483647");
+	refused(REGISTRY_POLICY, "fold:pages=3",
+		"policy 'fold:pages=3': fold has no option 'pages' but "
+		"'sharers' and 'every'");
+	refused(REGISTRY_POLICY, "ksm:memory=4K",
+		"policy 'ksm:memory=4K': ksm has no option 'memory' but "
+		"'sharers', 'pages' and 'every'");
 	refused(REGISTRY_POLICY, "none:sharers=2",
 		"policy 'none:sharers=2': none takes no option");
 	refused(REGISTRY_POLICY, "always:sharers=1",

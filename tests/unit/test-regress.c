@@ -637,6 +637,7 @@ static void samsung_compare_under_a_spinlock(void **unused)
 	for (i = 0; i < 64; i++)
 		put(zd, i, i % 4 ? text(i / 2) : noise(i / 8));
 	get(zd, 5, text(2));
+	assert_int_equal(zdedup_set_dedup(zd, "ksm:every=8", NULL), 0);
 	for (i = 0; i < 64; i++)
 		zdedup_invalidate(zd, at(0, i));
 	zdedup_set_stage_hook(zd, NULL, NULL);
