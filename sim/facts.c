@@ -21,13 +21,14 @@
  * struct column - of lengths, or of digests
  * @key:    what it is kept by
  * @known:  of all contents, from the file
- * @word, @kernel, @seed: what it is asked for by
+ * @word, @kernel, @seed: what it is asked for by; digests of pages have no kernel
+ * @compressor: digests of what it makes of them; else NULL
  * @zd:     computes, one for each worker; NULL: the trace carries it
  * @length: 1..4097, 0: not known yet
  * @nr:     of the trace's lengths, when it carries it
  */
 struct column {
-	char *word, *kernel, *key;
+	char *word, *kernel, *compressor, *key;
 	bool known;
 	uint64_t seed;
 	struct zdedup **zd;
@@ -61,6 +62,7 @@ static void free_column(gpointer data)
 	g_free(column->key);
 	g_free(column->word);
 	g_free(column->kernel);
+	g_free(column->compressor);
 	g_free(column);
 }
 
@@ -122,18 +124,25 @@ bool facts_stand_in(const struct facts *facts, int column)
 	       column_at(facts, (unsigned int)column)->stand_in;
 }
 
-/* Kernel NULL: digests. */
+/* Kernel NULL: digests of pages; compressor NULL: otherwise lengths. */
 static int find_column(const struct facts *facts, const char *word,
-		       const char *kernel, uint64_t seed)
+		       const char *compressor, const char *kernel,
+		       uint64_t seed)
 {
 	for (guint i = 0; i < facts->columns->len; i++) {
 		const struct column *c = column_at(facts, i);
 
 		if (!strcmp(c->word, word) && c->seed == seed &&
+		    !g_strcmp0(c->compressor, compressor) &&
 		    !g_strcmp0(c->kernel, kernel))
 			return (int)i;
 	}
 	return -1;
+}
+
+static bool is_lengths(const struct column *column)
+{
+	return column->kernel && !column->compressor;
 }
 
 /* The models that compute what @column says. */
@@ -144,14 +153,16 @@ static int make_models(struct column *column, unsigned int workers)
 
 	zdedup_config_init(&config);
 	config.lengths_only = true;
-	if (column->kernel) {
+	if (column->kernel)
 		config.kernel = column->kernel;
+	if (is_lengths(column)) {
 		config.compressor = column->word;
 	} else {
-		config.compressor = "none";
+		config.compressor = column->compressor ? column->compressor :
+							 "none";
 		config.hash = column->word;
 		config.seed = column->seed;
-		config.dedup = "always";
+		config.dedup = column->compressor ? "fold" : "always";
 	}
 	column->zd = g_new0(struct zdedup *, workers + 1);
 	for (unsigned int i = 0; i < workers && !err; i++)
@@ -161,7 +172,7 @@ static int make_models(struct column *column, unsigned int workers)
 
 static enum facts_file_kind kind_of(const struct column *column)
 {
-	return column->kernel ? FACTS_FILE_LENGTHS : FACTS_FILE_DIGESTS;
+	return is_lengths(column) ? FACTS_FILE_LENGTHS : FACTS_FILE_DIGESTS;
 }
 
 /*
@@ -174,6 +185,13 @@ static char *key_of(const struct column *column)
 		return g_strdup_printf("%s seed=%" G_GUINT64_FORMAT " by zdedup "
 				       ZDEDUP_VERSION, column->word,
 				       column->seed);
+	if (column->compressor)
+		return g_strdup_printf("%s seed=%" G_GUINT64_FORMAT
+				       " of %s@%s: %s by zdedup "
+				       ZDEDUP_VERSION, column->word,
+				       column->seed, column->compressor,
+				       column->kernel,
+				       zdedup_codec_version(column->zd[0]));
 	return g_strdup_printf("%s@%s: %s by zdedup " ZDEDUP_VERSION,
 			       column->word, column->kernel,
 			       zdedup_codec_version(column->zd[0]));
@@ -181,8 +199,8 @@ static char *key_of(const struct column *column)
 
 static void *values_of(const struct column *column)
 {
-	return column->kernel ? (void *)column->length :
-				(void *)column->digest;
+	return is_lengths(column) ? (void *)column->length :
+				    (void *)column->digest;
 }
 
 /* What the file says is taken as it is. */
@@ -207,7 +225,7 @@ static int add_column(struct facts *facts, struct column *column, char **why)
 {
 	uint64_t nr = trace_summary(facts->trace)->nr_pages + 1;
 
-	if (column->kernel)
+	if (is_lengths(column))
 		column->length = calloc(nr, sizeof(*column->length));
 	else
 		column->digest = calloc(nr, sizeof(*column->digest));
@@ -282,7 +300,7 @@ static int carried(const struct facts *facts, const char *compressor,
 int facts_lengths(struct facts *facts, const char *compressor,
 		  const char *kernel, char **why)
 {
-	int i = find_column(facts, compressor, kernel, 0);
+	int i = find_column(facts, compressor, NULL, kernel, 0);
 	struct column *column;
 
 	if (i >= 0)
@@ -300,11 +318,30 @@ int facts_lengths(struct facts *facts, const char *compressor,
 	return add_column(facts, column, why);
 }
 
+int facts_stored_digests(struct facts *facts, const char *hash, uint64_t seed,
+			 const char *compressor, const char *kernel,
+			 char **why)
+{
+	int i = find_column(facts, hash, compressor, kernel, seed);
+	struct column *column;
+
+	if (i >= 0)
+		return i;
+	column = g_new0(struct column, 1);
+	column->word = g_strdup(hash);
+	column->compressor = g_strdup(compressor);
+	column->kernel = g_strdup(kernel);
+	column->seed = seed;
+	/* no trace carries these */
+	column->stand_in = !trace_summary(facts->trace)->has_pages;
+	return add_column(facts, column, why);
+}
+
 int facts_digests(struct facts *facts, const char *hash, uint64_t seed,
 		  char **why)
 {
 	const struct trace_summary *sum = trace_summary(facts->trace);
-	int i = find_column(facts, hash, NULL, seed);
+	int i = find_column(facts, hash, NULL, NULL, seed);
 	struct column *column;
 
 	if (i >= 0)

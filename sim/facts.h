@@ -41,6 +41,10 @@ int facts_lengths(struct facts *facts, const char *compressor,
 		  const char *kernel, char **why);
 int facts_digests(struct facts *facts, const char *hash, uint64_t seed,
 		  char **why);
+/* The same of what @compressor by @kernel has the pool store; see zdedup_digests_stored. */
+int facts_stored_digests(struct facts *facts, const char *hash, uint64_t seed,
+			 const char *compressor, const char *kernel,
+			 char **why);
 unsigned int facts_columns(const struct facts *facts);
 /* Are the digests of another hash, so that its collisions are not the asked one's? */
 bool facts_stand_in(const struct facts *facts, int column);

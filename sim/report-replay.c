@@ -181,6 +181,8 @@ static struct value *dedup_object(const struct replay_result *result)
 		value_unsigned(object, "false_positives",
 			       stats->false_positives);
 	value_unsigned(object, "sharers_full", stats->sharers_full);
+	value_unsigned(object, "pages_scanned", stats->pages_scanned);
+	value_unsigned(object, "full_scans", stats->full_scans);
 	value_unsigned(object, "contents", stats->contents);
 	add_sharing(object, &result->over_time.last);
 	add_saved(object, &result->over_time.last, diverged(result));
@@ -283,9 +285,10 @@ static struct value *timing_object(const struct timing *t)
 	struct value *inner = value_object();
 
 	value_quotient(object, "seconds", t->seconds_ns, 1000000000);
-	add_rounded(object, "cpu_ns_per_store", t->total_ns[TIMING_STORE],
+	add_rounded(object, "cpu_ns_per_store", timing_verb_ns(t, TIMING_STORE),
 		    stores);
-	add_rounded(object, "cpu_ns_per_load", t->total_ns[TIMING_LOAD], loads);
+	add_rounded(object, "cpu_ns_per_load", timing_verb_ns(t, TIMING_LOAD),
+		    loads);
 	for (size_t i = 0; i < G_N_ELEMENTS(stages); i++) {
 		const uint64_t *ns = t->stages_ns[TIMING_STORE];
 		uint64_t sum = ns[stages[i].stage];
@@ -295,6 +298,7 @@ static struct value *timing_object(const struct timing *t)
 			sum += ns[ZDEDUP_STAGE_DECOMPRESS];
 		add_rounded(inner, stages[i].name, sum, stores);
 	}
+	add_rounded(inner, "scan", timing_scan_ns(t), stores);
 	add_rounded(inner, "decompress",
 		    t->stages_ns[TIMING_LOAD][ZDEDUP_STAGE_DECOMPRESS], loads);
 	value_add(object, "stages", inner);

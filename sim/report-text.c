@@ -194,6 +194,9 @@ static void what_dedup_does(FILE *file, const struct replay_result *r)
 	else
 		fprintf(file, ", %" PRIu64 " compares, %" PRIu64
 			" of them in vain\n", s->compares, s->false_positives);
+	if (s->pages_scanned)
+		fprintf(file, "  %" PRIu64 " pages scanned, %" PRIu64
+			" full scans\n", s->pages_scanned, s->full_scans);
 }
 
 static void loads(FILE *file, const struct replay_result *r)
@@ -217,7 +220,8 @@ static void cpu(FILE *file, const struct value *report)
 	static const char *const fields[] = {
 		"cpu_ns_per_store", "stages.classify", "stages.hash",
 		"stages.lookup", "stages.compare", "stages.compress",
-		"stages.allocate", "cpu_ns_per_load", "stages.decompress",
+		"stages.allocate", "stages.scan", "cpu_ns_per_load",
+		"stages.decompress",
 	};
 	const struct value *timing = value_find(report, "timing");
 

@@ -247,7 +247,10 @@ static int need_columns(struct run *run, struct facts *facts)
 		return CMD_OK;
 	run->lengths = facts_lengths(facts, o->compressor, o->kernel, &why);
 	if (!why && !run->has_bytes && run->result.has_baseline)
-		run->digests = facts_digests(facts, o->hash, o->seed, &why);
+		run->digests = zdedup_digests_stored(run->zd) ?
+			facts_stored_digests(facts, o->hash, o->seed,
+					     o->compressor, o->kernel, &why) :
+			facts_digests(facts, o->hash, o->seed, &why);
 	if (!why)
 		return CMD_OK;
 	cmd_error("%s", why);
@@ -620,10 +623,17 @@ static void load(struct run *run, const struct step *step,
 
 static void invalidate(struct run *run, const struct step *step)
 {
-	int err = zdedup_invalidate(run->zd, slot_of(step));
+	struct timing *timing = run->options->timing ? &run->result.timing :
+						       NULL;
 	bool kept;
 	uint32_t held = held_by(run, step, &kept);
+	int err;
 
+	if (timing)
+		timing_begin(timing, TIMING_INVALIDATE);
+	err = zdedup_invalidate(run->zd, slot_of(step));
+	if (timing)
+		timing_end(timing, 1);
 	if (run->refused)
 		g_hash_table_remove(run->refused, refused_key(step));
 	if (err && err != -ENOENT) {

@@ -43,6 +43,12 @@ static void enter_stage(struct timing *timing, enum zdedup_stage stage)
 
 	timing->stages_ns[timing->verb][timing->stage] +=
 		less(now - timing->stage_ns, timing->stage_cost_ns);
+	if (timing->stage == ZDEDUP_STAGE_SCAN)
+		timing->scan_ns[timing->verb] +=
+			less(clock_ns(CLOCK_THREAD_CPUTIME_ID) -
+			     timing->scan_begun_ns, timing->call_cost_ns);
+	if (stage == ZDEDUP_STAGE_SCAN)
+		timing->scan_begun_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	timing->stage = stage;
 	timing->stage_ns = now;
 	timing->hooks++;
@@ -91,4 +97,20 @@ void timing_end(struct timing *timing, unsigned int pages)
 void timing_finish(struct timing *timing)
 {
 	timing->seconds_ns = clock_ns(CLOCK_MONOTONIC) - timing->begun_ns;
+}
+
+uint64_t timing_scan_ns(const struct timing *timing)
+{
+	uint64_t ns = 0;
+
+	for (int verb = 0; verb < TIMING_NR_VERBS; verb++)
+		ns += timing->scan_ns[verb];
+	return ns;
+}
+
+uint64_t timing_verb_ns(const struct timing *timing, enum timing_verb verb)
+{
+	uint64_t ns = less(timing->total_ns[verb], timing->scan_ns[verb]);
+
+	return verb == TIMING_STORE ? ns + timing_scan_ns(timing) : ns;
 }

@@ -240,6 +240,40 @@ echo "# CPU ms: $first, then $second"
 cmp -s slow1.json slow2.json && [ $((second * 3)) -lt "$first" ]
 result "known lengths cost a third of the CPU time, or less" $?
 
+#------------------------------------------------------- policies that scan
+
+# A run is the same with bytes and without, alone and beside others, by known facts.
+scans=ksm,ksm:pages=40:every=7:sharers=3,fold:every=500
+bad=0
+"$zdedup" sweep --dedup "always,$scans" --hash xxh64,crc32c:bits=6 --kernel 7.2,6.1 --jobs 2 \
+	--format json -o sweep.json a 2>err || bad=1
+"$zdedup" sweep --dedup "always,$scans" --hash xxh64,crc32c:bits=6 --kernel 7.2,6.1 --jobs 1 \
+	--facts scans.facts --format json -o one.json a 2>err && cmp -s one.json sweep.json || bad=1
+"$zdedup" sweep --dedup "always,$scans" --hash xxh64,crc32c:bits=6 --kernel 7.2,6.1 \
+	--facts scans.facts --format json -o one.json a 2>err && cmp -s one.json sweep.json || bad=1
+"$zdedup" sweep --verify --dedup "always,$scans" --hash xxh64,crc32c:bits=6 --kernel 7.2,6.1 \
+	--format json a 2>err | grep -v '"verify"' >one.json
+grep -v '"verify"' sweep.json | cmp -s - one.json || bad=1
+result "scans: with bytes and without, known facts, any jobs" $bad
+for dedup in ksm fold:every=500; do
+	"$zdedup" replay --no-verify --dedup $dedup --format json a >alone.json 2>err &&
+		"$zdedup" sweep --dedup "none,$dedup" --format json a >sweep.json 2>err &&
+		sed -n 's/^ *"pages_scanned"//p' alone.json >want && [ -s want ] &&
+		sed -n 's/^ *"pages_scanned"//p' sweep.json | tail -n 1 | cmp -s - want
+	result "$dedup scans as much beside others as alone" $?
+done
+exits "they found something" 0 replay --dedup ksm a --assert 'dedup.hits > 0' \
+	--assert 'dedup.pages_scanned > 9000' --assert 'dedup.full_scans > 10'
+exits "so did fold" 0 replay --dedup fold:every=500 a --assert 'dedup.hits > 0' --assert 'dedup.full_scans == 18'
+exits "--timing of a scan" 0 replay --timing --dedup ksm --format json a --assert 'timing.stages.scan > 0'
+exits "scans in the text" 0 replay --dedup ksm a
+said "how much they looked at" out '[0-9]* pages scanned, [0-9]* full scans'
+exits "a scan of no page" 2 replay --dedup ksm:pages=0 a
+said "is named" err "pages must be a number from 1"
+exits "an option that fold has not" 2 replay --dedup fold:pages=5 a
+said "those it has" err "fold has no option 'pages' but 'sharers' and 'every'"
+exits "an option that always has not" 2 replay --dedup always:every=5 a
+
 #------------------------------------------------------ traces without bytes
 
 "$fingerprint" a same.zdt xxh64 lz4@7.2 zstd:level=1@7.2 lz4@6.1 2>err &&
@@ -270,6 +304,18 @@ facts_alone "facts instead of bytes" --dedup always
 said "what another hash confuses is not known" two.txt '"false_positives": null'
 facts_alone "facts, memcgs, zstd" --dedup memcg --compressor zstd:level=1
 facts_alone "facts, without dedup" --dedup none
+facts_alone "facts, a scan" --dedup ksm:pages=50:every=10
+facts_alone "facts, a scan, 6.1" --dedup ksm:pages=50:every=10 --kernel 6.1
+# nobody's digests are those of what is stored; the rest is
+"$zdedup" replay --no-verify --dedup fold:every=500 --format json a 2>err | told /dev/stdin |
+	grep -v '"candidates"\|"compares"\|"false_positives"' >one.txt
+bad=0
+for t in same other; do
+	"$zdedup" replay --dedup fold:every=500 --format json $t.zdt 2>err | told /dev/stdin >two.txt
+	grep -q '"false_positives": null' two.txt || bad=1
+	grep -v '"candidates"\|"compares"\|"false_positives"' two.txt | cmp -s - one.txt || bad=1
+done
+result "facts, fold" $bad
 facts_alone "facts, 6.1, a limit" --dedup always --kernel 6.1 --totalram 2M
 exits "a length that it does not carry" 3 replay --compressor lzo same.zdt
 said "is named, and those that it has" err 'same.zdt: carries neither bytes nor the lengths of lzo@7.2 (it has: lz4@7.2, zstd:level=1@7.2, lz4@6.1)'
