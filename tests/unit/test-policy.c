@@ -3,6 +3,11 @@
  * The dedup policies: what each promises, and what all of them do (each by its
  * name from the registry, so a new one is held to it by itself)
  */
+#include <pthread.h>
+
+#include <linux/cpumask.h>
+#include <linux/smp.h>
+
 #include "model.h"
 
 #include "dedup/dedup.h"
@@ -269,6 +274,83 @@ static void replicas_lose_what_hides_behind_a_collision(void **unused)
 	}
 }
 
+struct twin {
+	struct zdedup *zd;
+	pthread_t main;
+	unsigned int cpu;
+	bool done;
+};
+
+/* On another processor: the first one's context is taken. */
+static void *twin_store(void *data)
+{
+	struct twin *twin = data;
+	uint8_t page[PAGE];
+
+	compat_cpu = (twin->cpu + 1) % nr_cpu_ids;
+	page_make(page, PAGE_TEXT, 1);
+	twin->done = !zdedup_store(twin->zd, at(0, 1), 0, page, NULL);
+	return NULL;
+}
+
+/* The first store has looked, and not found anything; an equal one overtakes it. */
+static void twin_hook(void *data, enum zdedup_stage stage)
+{
+	struct twin *twin = data;
+	pthread_t thread;
+
+	if (twin->done || stage != ZDEDUP_STAGE_COMPRESS ||
+	    !pthread_equal(pthread_self(), twin->main))
+		return;
+	twin->cpu = raw_smp_processor_id();
+	assert_int_equal(pthread_create(&thread, NULL, twin_store, twin), 0);
+	pthread_join(thread, NULL);
+}
+
+/*
+ * zram's patch looks once, before it compresses. Of two equal pages that race both
+ * stay; and so does one whose like stands behind the one candidate that is compared.
+ */
+static void keeps_twins(void **unused)
+{
+	static const char *const policy[] = { "zram-dedup", "always" };
+	struct zdedup_stats s;
+	unsigned int p;
+
+	(void)unused;
+	for (p = 0; p < 2; p++) {
+		struct twin twin = { .main = pthread_self() };
+		bool shares = p == 1;
+
+		twin.zd = model_new(policy[p], "jhash2", "lz4");
+		zdedup_set_stage_hook(twin.zd, twin_hook, &twin);
+		assert_int_equal(put(twin.zd, 0, text(1)).shared, shares);
+		zdedup_set_stage_hook(twin.zd, NULL, NULL);
+		assert_true(twin.done);
+		s = model_stats(twin.zd);
+		assert_int_equal(s.dup_races, shares);
+		assert_int_equal(s.compares, shares);
+		model_assert_sharing(twin.zd, shares, shares, shares ? 0 : 2);
+		/* a third shares with one of them */
+		assert_true(put(twin.zd, 2, text(1)).shared);
+		model_assert_sharing(twin.zd, 1, shares ? 2 : 1, !shares);
+		get(twin.zd, 0, text(1));
+		get(twin.zd, 1, text(1));
+		model_end(twin.zd);
+
+		twin.zd = model_new(policy[p], "jhash2:bits=0", "lz4");
+		put(twin.zd, 0, text(1));
+		put(twin.zd, 1, text(2));
+		assert_int_equal(put(twin.zd, 2, text(1)).shared, shares);
+		/* it was not looked for again when it was inserted */
+		assert_int_equal(model_stats(twin.zd).compares, 1 + 1 + shares);
+		model_assert_sharing(twin.zd, shares, shares, shares ? 1 : 3);
+		get(twin.zd, 0, text(1));
+		get(twin.zd, 2, text(1));
+		model_end(twin.zd);
+	}
+}
+
 static void replicas_count_their_own_metadata(void **unused)
 {
 	struct zdedup *zram = model_new("zram-dedup", "jhash2", "lz4");
@@ -305,6 +387,7 @@ int main(void)
 		cmocka_unit_test(adaptive_resumes),
 		cmocka_unit_test(adaptive_goes_on_while_it_pays),
 		cmocka_unit_test(replicas_lose_what_hides_behind_a_collision),
+		cmocka_unit_test(keeps_twins),
 		cmocka_unit_test(replicas_count_their_own_metadata),
 	};
 
