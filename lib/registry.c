@@ -658,7 +658,7 @@ static bool member_whole(enum registry_kind kind, unsigned int i)
 	case REGISTRY_HASH:
 		return zhash_whole(hashes[i].ops);
 	case REGISTRY_POLICY:
-		return policies[i]->lookup && policies[i]->domain &&
+		return policies[i]->lookup &&
 		       !policies[i]->create == !policies[i]->destroy &&
 		       (policies[i]->create || !policies[i]->memory_default) &&
 		       (policies[i]->scan_every || !policies[i]->scan_pages);

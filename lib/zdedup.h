@@ -59,6 +59,7 @@ struct zdedup_config {
 	const char *dedup;	/* "none", "always", "memcg"; "always:sharers=256" caps the sharers of a content; "ksm:pages=100:every=1000" scans at every 1000th store, load or invalidate */
 	const char *compare;	/* how a candidate is confirmed: "bytes", "compressed", "trust" (of a keyed 128-bit hash alone: unsafe) */
 	const char *charge;	/* who pays for a shared content: "full" (each), "first", "split" */
+	const char *domain;	/* who may share with whom: "global" (all), "group" (of memcgs, zdedup_memcg_set_group), "memcg" (each with itself); the policy "memcg" always has the last */
 	const char *writeback;	/* of a shared content, when the pool is full: "sole" (spared), "rotate" (spared once), "all" (every slot of it) */
 	uint64_t seed;		/* key of keyed hashes; 1 */
 	uint64_t totalram_pages;	/* the machine's pages; 0: the pool has no limit */
@@ -271,6 +272,15 @@ int zdedup_memcg_add(struct zdedup *zd, uint32_t id, uint32_t parent);
 int zdedup_memcg_set_max(struct zdedup *zd, uint32_t id, uint64_t max);
 /* zswap.writeback. 0 or -ENOENT. */
 int zdedup_memcg_set_writeback(struct zdedup *zd, uint32_t id, bool enabled);
+/*
+ * The group whose pages @id and those below it may share, up to memcgs with a mark of
+ * their own: 0..ZDEDUP_GROUP_MAX, or ZDEDUP_NO_GROUP: its parent's (the default; the
+ * root's is 0). For the domain "group"; what is stored already stays where it is.
+ * 0, -ENOENT, -EINVAL. Changes the tree.
+ */
+#define ZDEDUP_GROUP_MAX 0x7fffffffu
+#define ZDEDUP_NO_GROUP 0xffffffffu
+int zdedup_memcg_set_group(struct zdedup *zd, uint32_t id, uint32_t group);
 /* Removes it: entries and charges pass to the parent. 0, -ENOENT, -EBUSY (has children), -EINVAL (root). */
 int zdedup_memcg_remove(struct zdedup *zd, uint32_t id);
 int zdedup_memcg_stat(struct zdedup *zd, uint32_t id,

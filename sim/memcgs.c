@@ -12,7 +12,7 @@
 #include "options.h"
 
 struct memcg {
-	uint32_t id, parent;
+	uint32_t id, parent, group;
 	uint64_t max;
 	bool writeback;
 	bool placed;	/* its parent comes before it in the order */
@@ -22,7 +22,7 @@ struct memcgs {
 	GArray *listed;		/* of struct memcg, in an order that has parents first */
 	GHashTable *known;	/* ids */
 	uint32_t last;		/* the id asked for last: most traces have runs */
-	bool limited;
+	bool limited, grouped;
 };
 
 static bool parse_id(const char *text, uint32_t *id)
@@ -49,6 +49,9 @@ static bool set_key(struct memcg *memcg, const char *key, const char *value)
 		return memcg->writeback || !strcmp(value, "false") ||
 		       !strcmp(value, "0");
 	}
+	if (!strcmp(key, "group"))
+		return parse_id(value, &memcg->group) &&
+		       memcg->group <= ZDEDUP_GROUP_MAX;
 	return false;
 }
 
@@ -57,7 +60,8 @@ static bool read_group(const char *path, GKeyFile *file, const char *group,
 {
 	g_auto(GStrv) keys = g_key_file_get_keys(file, group, NULL, NULL);
 
-	*memcg = (struct memcg){ .max = ZDEDUP_NO_LIMIT, .writeback = true };
+	*memcg = (struct memcg){ .max = ZDEDUP_NO_LIMIT, .writeback = true,
+				  .group = ZDEDUP_NO_GROUP };
 	if (!parse_id(group, &memcg->id)) {
 		cmd_error("%s: group [%s] is not a memcg id", path, group);
 		return false;
@@ -68,7 +72,7 @@ static bool read_group(const char *path, GKeyFile *file, const char *group,
 
 		if (!value || !set_key(memcg, *key, g_strstrip(value)) ||
 		    (!memcg->id && !strcmp(*key, "parent"))) {
-			cmd_error("%s: bad %s=%s (group [%s]; there are parent, zswap.max, zswap.writeback)",
+			cmd_error("%s: bad %s=%s (group [%s]; there are parent, zswap.max, zswap.writeback, group)",
 				  path, *key, value ? value : "", group);
 			return false;
 		}
@@ -95,6 +99,7 @@ static bool place(const char *path, struct memcgs *memcgs, GArray *read)
 			g_array_append_val(memcgs->listed, *m);
 			memcgs->limited |= m->max != ZDEDUP_NO_LIMIT ||
 					   !m->writeback;
+			memcgs->grouped |= m->group != ZDEDUP_NO_GROUP;
 		}
 	}
 	for (guint i = 0; i < read->len; i++) {
@@ -159,6 +164,11 @@ bool memcgs_limited(const struct memcgs *memcgs)
 	return memcgs->limited;
 }
 
+bool memcgs_grouped(const struct memcgs *memcgs)
+{
+	return memcgs->grouped;
+}
+
 int memcgs_build(const struct memcgs *memcgs, struct zdedup *zd)
 {
 	for (guint i = 0; i < memcgs->listed->len; i++) {
@@ -170,6 +180,8 @@ int memcgs_build(const struct memcgs *memcgs, struct zdedup *zd)
 			err = zdedup_memcg_set_max(zd, m->id, m->max);
 		if (!err && !m->writeback)
 			err = zdedup_memcg_set_writeback(zd, m->id, false);
+		if (!err && m->group != ZDEDUP_NO_GROUP)
+			err = zdedup_memcg_set_group(zd, m->id, m->group);
 		if (err)
 			return err;
 	}

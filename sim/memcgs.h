@@ -8,6 +8,7 @@
  *	parent=3
  *	zswap.max=64M
  *	zswap.writeback=false
+ *	group=1
  *
  * A memcg that the trace names and the file does not is made below the root
  * when it is first stored to.
@@ -27,6 +28,8 @@ struct memcgs *memcgs_load(const char *path);
 void memcgs_free(struct memcgs *memcgs);
 /* Does any memcg have a limit or forbid writeback? */
 bool memcgs_limited(const struct memcgs *memcgs);
+/* Is any memcg marked as one of a group? */
+bool memcgs_grouped(const struct memcgs *memcgs);
 /* Makes the file's memcgs in @zd. 0 or a negative errno. */
 int memcgs_build(const struct memcgs *memcgs, struct zdedup *zd);
 /* Makes @id in @zd unless it is known. 0 or a negative errno. */

@@ -33,9 +33,9 @@ unsigned int replay_config_specs(struct replay_options *o,
 		{ "--dedup", "POLICY", OPTION_STRING, &o->dedup, "none", 0, 0 },
 		{ "--compare", "bytes|compressed|trust", OPTION_STRING, &o->compare, "how a candidate is confirmed; bytes", 0, 0 },
 		{ "--charge", "full|first|split", OPTION_STRING, &o->charge, "what a sharer pays; full", 0, 0 },
-		{ "--domain", "global|memcg", OPTION_STRING, &o->domain, "who may share with whom; as the policy says", 0, 0 },
+		{ "--domain", "global|group|memcg", OPTION_STRING, &o->domain, "who may share with whom; global", 0, 0 },
 		{ "--writeback", "sole|rotate|all", OPTION_STRING, &o->writeback, "of shared contents; sole", 0, 0 },
-		{ "--memcg-config", "FILE", OPTION_STRING, &o->memcg_config, "key file: [id] parent=, zswap.max=, zswap.writeback=", 0, 0 },
+		{ "--memcg-config", "FILE", OPTION_STRING, &o->memcg_config, "key file: [id] parent=, zswap.max=, zswap.writeback=, group=", 0, 0 },
 		{ "--seed", "N", OPTION_NUMBER, &o->seed, "of whatever is random; 1", 0, UINT64_MAX },
 		{ "--totalram", "SIZE", OPTION_SIZE, &o->totalram, "the machine's memory; no pool limit unless given", 0, 0 },
 		{ "--max-pool-percent", "N", OPTION_NUMBER, &o->max_pool_percent, "20", 0, 100 },
@@ -83,16 +83,19 @@ static const char *kernel_name(unsigned int i)
 
 static int check_domain(const char *command, struct replay_options *o)
 {
-	const char *domain[] = { "global", NULL };
+	static const char *const domains[] = { "global", "group", "memcg", NULL };
+	bool memcg = g_str_has_prefix(o->dedup, "memcg");
 
-	if (!strncmp(o->dedup, "memcg", strlen("memcg")))
-		domain[0] = "memcg";
 	if (!o->domain)
-		o->domain = domain[0];
-	if (options_among(o->domain, domain))
-		return CMD_OK;
-	return cmd_usage(command, "--domain '%s' does not go with --dedup '%s', whose domain is %s (--dedup memcg shares inside a memcg only)",
-			 o->domain, o->dedup, domain[0]);
+		o->domain = memcg ? "memcg" : "global";
+	if (replay_options_among(command, "--domain", o->domain, domains))
+		return CMD_USAGE;
+	if (memcg && strcmp(o->domain, "memcg"))
+		return cmd_usage(command, "--domain '%s' does not go with --dedup '%s', which shares inside a memcg only",
+				 o->domain, o->dedup);
+	if (!strcmp(o->domain, "group") && !o->memcg_config)
+		return cmd_usage(command, "--domain group needs --memcg-config, a file that says which memcgs are one");
+	return CMD_OK;
 }
 
 int replay_options_check(const char *command, struct replay_options *o)

@@ -4,7 +4,8 @@
  *
  * Columns are what differs between the runs, and a few figures: the mean over the
  * events for a stream, the state after the last page for a page set, as the
- * verdict of a replay has it.
+ * verdict of a replay has it. Runs that differ in the domain of sharing alone make a
+ * second table: what is saved by all together, less what is saved apart.
  */
 #include "report-sweep.h"
 
@@ -48,16 +49,20 @@ static const struct {
 	{ "counters.pswpout", "to device", false, false },
 };
 
-/* Those with a bar on the page. */
-enum { BAR_DENSITY = 2, BAR_SAVED = 4 };
+/* Among @figures: what isolation is measured by, and those with a bar on the page. */
+enum { SAVED = 3, BAR_DENSITY = 2, BAR_SAVED = 4 };
+
+#define NO_BAR (-1)
 
 /**
  * struct table - cells of text
  * @titles: of the columns; @cells: row by row
+ * @bars:   of each cell, int: percent of the largest of its column, or NO_BAR
  * @inputs: how many of the columns say what a run is
  */
 struct table {
 	GPtrArray *titles, *cells;
+	GArray *bars;
 	unsigned int inputs;
 };
 
@@ -92,6 +97,12 @@ static char *cell(const struct value *value, bool bytes)
 	return bytes ? g_strdup(report_bytes(buf, size)) : value_text(value);
 }
 
+static void add_cell(struct table *table, char *text, int bar)
+{
+	g_ptr_array_add(table->cells, text);
+	g_array_append_val(table->bars, bar);
+}
+
 static bool differs(const struct sweep_report *report, const char *path)
 {
 	g_autofree char *first = cell(value_find(run_at(report, 0), path),
@@ -107,42 +118,189 @@ static bool differs(const struct sweep_report *report, const char *path)
 	return false;
 }
 
-static struct table *table_new(const struct sweep_report *report)
+/* The largest of a figure over the runs; the bars are parts of it. */
+static int64_t largest(const struct sweep_report *report, unsigned int i)
+{
+	int64_t most = 0;
+
+	for (guint r = 0; r < report->runs->len; r++) {
+		const struct value *v = figure(run_at(report, r), i);
+
+		if (v && v->kind == VALUE_DECIMAL)
+			most = MAX(most, v->integer);
+	}
+	return most;
+}
+
+static int bar(const struct value *value, int64_t most)
+{
+	if (!most || !value || value->kind != VALUE_DECIMAL ||
+	    value->integer <= 0)
+		return 0;
+	return (int)((__int128)value->integer * 100 / most);
+}
+
+/* A table with columns for what differs between the runs, @except aside. */
+static struct table *table_new(const struct sweep_report *report,
+			       bool shown[static G_N_ELEMENTS(inputs)],
+			       const char *except)
 {
 	struct table *table = g_new0(struct table, 1);
-	bool shown[G_N_ELEMENTS(inputs)];
 
 	table->titles = g_ptr_array_new();
 	table->cells = g_ptr_array_new_with_free_func(g_free);
+	table->bars = g_array_new(FALSE, FALSE, sizeof(int));
 	for (unsigned int i = 0; i < G_N_ELEMENTS(inputs); i++) {
-		shown[i] = differs(report, inputs[i].path);
+		shown[i] = g_strcmp0(inputs[i].path, except) &&
+			   differs(report, inputs[i].path);
 		if (!shown[i])
 			continue;
 		g_ptr_array_add(table->titles, (gpointer)inputs[i].title);
 		table->inputs++;
 	}
+	return table;
+}
+
+static void add_inputs(struct table *table, const struct value *run,
+		       const bool *shown)
+{
+	for (unsigned int i = 0; i < G_N_ELEMENTS(inputs); i++)
+		if (shown[i])
+			add_cell(table,
+				 cell(value_find(run, inputs[i].path), false),
+				 NO_BAR);
+}
+
+static struct table *all_runs(const struct sweep_report *report)
+{
+	bool shown[G_N_ELEMENTS(inputs)];
+	struct table *table = table_new(report, shown, NULL);
+	int64_t density = largest(report, BAR_DENSITY);
+	int64_t saved = largest(report, BAR_SAVED);
+
 	for (unsigned int i = 0; i < G_N_ELEMENTS(figures); i++)
 		g_ptr_array_add(table->titles, (gpointer)figures[i].title);
 	for (guint r = 0; r < report->runs->len; r++) {
 		const struct value *run = run_at(report, r);
 
-		for (unsigned int i = 0; i < G_N_ELEMENTS(inputs); i++)
-			if (shown[i])
-				g_ptr_array_add(table->cells,
-					cell(value_find(run, inputs[i].path),
-					     false));
-		for (unsigned int i = 0; i < G_N_ELEMENTS(figures); i++)
-			g_ptr_array_add(table->cells,
-					cell(figure(run, i), figures[i].bytes));
+		add_inputs(table, run, shown);
+		for (unsigned int i = 0; i < G_N_ELEMENTS(figures); i++) {
+			const struct value *v = figure(run, i);
+			int width = NO_BAR;
+
+			if (i == BAR_DENSITY)
+				width = bar(v, density);
+			else if (i == BAR_SAVED)
+				width = bar(v, saved);
+			add_cell(table, cell(v, figures[i].bytes), width);
+		}
 	}
 	return table;
 }
 
 static void table_free(struct table *table)
 {
+	if (!table)
+		return;
 	g_ptr_array_unref(table->titles);
 	g_ptr_array_unref(table->cells);
+	g_array_unref(table->bars);
 	g_free(table);
+}
+
+/*--------------------------------------------------------------- isolation */
+
+static const char isolation_note[] =
+	"What isolation costs: what is saved net when all may share, less what is saved when only a domain may.";
+
+static const char *domain_of(const struct value *run)
+{
+	return value_find(run, "config.domain")->string;
+}
+
+/* All that a run is, but for its domain. */
+static char *key_of(const struct value *run)
+{
+	GString *key = g_string_new(NULL);
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(inputs); i++) {
+		g_autofree char *text = NULL;
+
+		if (!strcmp(inputs[i].path, "config.domain"))
+			continue;
+		text = cell(value_find(run, inputs[i].path), false);
+		g_string_append_printf(key, "%s\n", text);
+	}
+	return g_string_free(key, FALSE);
+}
+
+/* Global runs by what else they are. */
+static GHashTable *global_runs(const struct sweep_report *report)
+{
+	GHashTable *runs = g_hash_table_new_full(g_str_hash, g_str_equal,
+						 g_free, NULL);
+
+	for (guint r = 0; r < report->runs->len; r++)
+		if (!strcmp(domain_of(run_at(report, r)), "global"))
+			g_hash_table_insert(runs, key_of(run_at(report, r)),
+					    (gpointer)run_at(report, r));
+	return runs;
+}
+
+static void add_cost(struct table *table, const struct value *global,
+		     const struct value *run)
+{
+	const struct value *together = figure(global, SAVED);
+	const struct value *apart = figure(run, SAVED);
+	char buf[REPORT_BYTES_MAX];
+	int64_t cost;
+
+	add_cell(table, g_strdup(domain_of(run)), NO_BAR);
+	add_cell(table, cell(together, true), NO_BAR);
+	add_cell(table, cell(apart, true), NO_BAR);
+	if (together->kind == VALUE_NULL || apart->kind == VALUE_NULL) {
+		add_cell(table, g_strdup("-"), NO_BAR);
+		add_cell(table, g_strdup("-"), NO_BAR);
+		return;
+	}
+	cost = together->integer - apart->integer;
+	add_cell(table, g_strdup(report_bytes(buf, cost)), NO_BAR);
+	/* a part of nothing saved is no part */
+	add_cell(table, g_strdup(report_percent(buf, cost,
+						MAX(together->integer, 0))),
+		 together->integer > 0 && cost > 0 ?
+		 (int)MIN((__int128)cost * 100 / together->integer, 100) : 0);
+}
+
+/* NULL: no two runs differ in their domain alone. */
+static struct table *isolation(const struct sweep_report *report)
+{
+	static const char *const titles[] = { "domain", "global saves",
+					      "domain saves", "cost",
+					      "of the saving" };
+	g_autoptr(GHashTable) global = global_runs(report);
+	bool shown[G_N_ELEMENTS(inputs)];
+	struct table *table = table_new(report, shown, "config.domain");
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(titles); i++)
+		g_ptr_array_add(table->titles, (gpointer)titles[i]);
+	for (guint r = 0; r < report->runs->len; r++) {
+		const struct value *run = run_at(report, r);
+		g_autofree char *key = key_of(run);
+		const struct value *together = g_hash_table_lookup(global, key);
+
+		/* without dedup there is nothing to isolate */
+		if (!together || together == run ||
+		    value_find(run, "baseline") == NULL)
+			continue;
+		add_inputs(table, run, shown);
+		add_cost(table, together, run);
+	}
+	table->inputs++;
+	if (table->cells->len)
+		return table;
+	table_free(table);
+	return NULL;
 }
 
 struct value *report_sweep(struct sweep_report *report)
@@ -184,9 +342,8 @@ static void put_cell(FILE *file, const struct table *table, guint column,
 	fputs(last ? "\n" : "  ", file);
 }
 
-void report_sweep_text(FILE *file, const struct sweep_report *report)
+static void put_text(FILE *file, const struct table *table)
 {
-	struct table *table = table_new(report);
 	guint columns = table->titles->len;
 
 	for (guint i = 0; i < columns; i++)
@@ -194,9 +351,21 @@ void report_sweep_text(FILE *file, const struct sweep_report *report)
 	for (guint i = 0; i < table->cells->len; i++)
 		put_cell(file, table, i % columns,
 			 g_ptr_array_index(table->cells, i));
+}
+
+void report_sweep_text(FILE *file, const struct sweep_report *report)
+{
+	struct table *table = all_runs(report), *costs = isolation(report);
+
+	put_text(file, table);
 	fprintf(file, "\n%u runs; the mean over a stream's events, what is after a page set's last.\n",
 		report->runs->len);
+	if (costs) {
+		fprintf(file, "\n%s\n", isolation_note);
+		put_text(file, costs);
+	}
 	table_free(table);
+	table_free(costs);
 }
 
 /*-------------------------------------------------------------------- HTML */
@@ -208,54 +377,42 @@ static void put_html(FILE *file, const char *text)
 	fputs(escaped, file);
 }
 
-/* The largest of a figure over the runs; the bars are parts of it. */
-static int64_t largest(const struct sweep_report *report, unsigned int i)
+static void put_row(FILE *file, const struct table *table, guint row)
 {
-	int64_t most = 0;
-
-	for (guint r = 0; r < report->runs->len; r++) {
-		const struct value *v = figure(run_at(report, r), i);
-
-		if (v && v->kind == VALUE_DECIMAL)
-			most = MAX(most, v->integer);
-	}
-	return most;
-}
-
-static void put_bar(FILE *file, const struct value *value, int64_t most)
-{
-	int64_t percent = 0;
-
-	if (most && value && value->kind == VALUE_DECIMAL && value->integer > 0)
-		percent = (int64_t)((__int128)value->integer * 100 / most);
-	fprintf(file, "<div class=\"bar\" style=\"width:%" PRId64 "%%\"></div>",
-		percent);
-}
-
-static void put_row(FILE *file, const struct sweep_report *report,
-		    const struct table *table, guint row)
-{
-	const struct value *run = run_at(report, row);
 	guint columns = table->titles->len;
 
 	fputs("<tr>", file);
 	for (guint i = 0; i < columns; i++) {
-		guint f = i - table->inputs;
+		int width = g_array_index(table->bars, int, row * columns + i);
 
 		fputs(i < table->inputs ? "<td>" : "<td class=\"n\">", file);
 		put_html(file, g_ptr_array_index(table->cells,
 						 row * columns + i));
-		if (i >= table->inputs &&
-		    (f == BAR_DENSITY || f == BAR_SAVED))
-			put_bar(file, figure(run, f), largest(report, f));
+		if (width != NO_BAR)
+			fprintf(file, "<div class=\"bar\" style=\"width:%d%%\"></div>",
+				width);
 		fputs("</td>", file);
 	}
 	fputs("</tr>\n", file);
 }
 
+static void put_table(FILE *file, const struct table *table)
+{
+	fputs("<table>\n<thead>\n<tr>", file);
+	for (guint i = 0; i < table->titles->len; i++) {
+		fputs("<th>", file);
+		put_html(file, g_ptr_array_index(table->titles, i));
+		fputs("</th>", file);
+	}
+	fputs("</tr>\n</thead>\n<tbody>\n", file);
+	for (guint i = 0; i < table->cells->len / table->titles->len; i++)
+		put_row(file, table, i);
+	fputs("</tbody>\n</table>\n", file);
+}
+
 void report_sweep_html(FILE *file, const struct sweep_report *report)
 {
-	struct table *table = table_new(report);
+	struct table *table = all_runs(report), *costs = isolation(report);
 
 	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
 	      "<title>zdedup sweep</title>\n<style>\n"
@@ -267,15 +424,13 @@ void report_sweep_html(FILE *file, const struct sweep_report *report)
 	      "</style>\n</head>\n<body>\n<h1>zdedup sweep</h1>\n", file);
 	fprintf(file, "<p>%u runs. Figures are the mean over the events of a stream, and what is after the last page of a page set. Bars are parts of the largest value of their column.</p>\n",
 		report->runs->len);
-	fputs("<table>\n<thead>\n<tr>", file);
-	for (guint i = 0; i < table->titles->len; i++) {
-		fputs("<th>", file);
-		put_html(file, g_ptr_array_index(table->titles, i));
-		fputs("</th>", file);
+	put_table(file, table);
+	if (costs) {
+		fprintf(file, "<h2>What isolation costs</h2>\n<p>%s</p>\n",
+			isolation_note);
+		put_table(file, costs);
 	}
-	fputs("</tr>\n</thead>\n<tbody>\n", file);
-	for (guint i = 0; i < report->runs->len; i++)
-		put_row(file, report, table, i);
-	fputs("</tbody>\n</table>\n</body>\n</html>\n", file);
+	fputs("</body>\n</html>\n", file);
 	table_free(table);
+	table_free(costs);
 }

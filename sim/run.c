@@ -84,6 +84,7 @@ static void model_config(const struct run *run, struct zdedup_config *config)
 	config->dedup = options->dedup;
 	config->compare = options->compare;
 	config->charge = options->charge;
+	config->domain = options->domain;
 	config->writeback = options->writeback;
 	config->seed = options->seed;
 	config->totalram_pages = replay_totalram_pages(options);
@@ -129,6 +130,12 @@ int run_create(const char *command, const struct replay_options *options,
 	run->memcgs = memcgs_load(options->memcg_config);
 	if (!run->memcgs)
 		return CMD_INPUT;
+	if (!strcmp(options->domain, "group") &&
+	    !memcgs_grouped(run->memcgs)) {
+		cmd_error("%s: no memcg is in a group (--domain group)",
+			  options->memcg_config);
+		return CMD_INPUT;
+	}
 	run->result.limited = replay_totalram_pages(options) ||
 			      memcgs_limited(run->memcgs);
 	run->result.has_baseline = replay_dedups(options);
@@ -146,6 +153,7 @@ int run_create_baseline(const struct run *run, struct run **out)
 	own.dedup = "none";
 	own.compare = "bytes";
 	own.charge = "full";
+	own.domain = "global";
 	own.writeback = "sole";
 	own.verify = own.timing = false;
 	own.no_verify = true;
@@ -320,21 +328,21 @@ static bool same_pool(const struct replay_options *a,
 	       a->accept_threshold_percent == b->accept_threshold_percent;
 }
 
-/* Where all is the root's, sharing inside a memcg is sharing with all. */
-static bool same_policy(const char *a, const char *b, bool memcgs)
+/* Policy memcg is always with its own domain. Where all is the root's, domains are one. */
+static bool same_policy(const struct replay_options *a,
+			const struct replay_options *b, bool memcgs)
 {
 	static const char always[] = "always", memcg[] = "memcg";
+	const char *x = a->dedup, *y = b->dedup;
 
-	if (!memcgs && g_str_has_prefix(a, memcg) &&
-	    g_str_has_prefix(b, always)) {
-		a += strlen(memcg);
-		b += strlen(always);
-	} else if (!memcgs && g_str_has_prefix(a, always) &&
-		   g_str_has_prefix(b, memcg)) {
-		a += strlen(always);
-		b += strlen(memcg);
+	if (g_str_has_prefix(x, memcg) && g_str_has_prefix(y, always)) {
+		x += strlen(memcg);
+		y += strlen(always);
+	} else if (g_str_has_prefix(x, always) && g_str_has_prefix(y, memcg)) {
+		x += strlen(always);
+		y += strlen(memcg);
 	}
-	return !strcmp(a, b);
+	return !strcmp(x, y) && (!memcgs || !strcmp(a->domain, b->domain));
 }
 
 static bool same_sharing(const struct run *run, const struct run *other)
@@ -344,8 +352,7 @@ static bool same_sharing(const struct run *run, const struct run *other)
 	/* who shares nothing digests nothing */
 	if (!replay_dedups(a) || !replay_dedups(b))
 		return replay_dedups(a) == replay_dedups(b);
-	return same_policy(a->dedup, b->dedup,
-			   trace_summary(run->trace)->has_memcg) &&
+	return same_policy(a, b, trace_summary(run->trace)->has_memcg) &&
 	       !strcmp(a->hash, b->hash) && a->seed == b->seed &&
 	       !strcmp(a->compare, b->compare) &&
 	       !strcmp(a->charge, b->charge) &&

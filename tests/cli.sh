@@ -107,7 +107,9 @@ grep -q unsafe out
 [ $? -eq 1 ]
 result "are not" $?
 exits "the other ways to share" 0 replay --dedup always --compare compressed --charge split --writeback all --totalram 60K set.raw
-exits "a domain against the policy" 2 replay --dedup always --domain memcg set.raw
+exits "a domain against the policy" 2 replay --dedup memcg --domain global set.raw
+exits "a domain that is not there" 2 replay --dedup always --domain node set.raw
+exits "groups that nobody made" 2 replay --dedup always --domain group set.raw
 exits "a size that is none" 2 replay --totalram lots set.raw
 exits "a size too large" 2 replay --totalram 99999999999T set.raw
 exits "a percentage above 100" 2 replay --max-pool-percent 101 set.raw

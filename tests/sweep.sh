@@ -150,6 +150,59 @@ seq,time_us,op,slot,page,memcg
 END
 exits "6.1: what stayed in memory is there for one load" 0 replay --kernel 6.1 --memcg-config memcgs.conf gone \
 	--assert 'hits.kept_in_memory == 1' --assert 'hits.absent == 2' --assert 'hits.from_pool == 2'
+#----------------------------------------------------------------- domains
+
+# Memcg 2 is in no group, as the root is: two groups.
+printf '[1]\nparent=0\ngroup=5\n' >groups.conf
+exits "a sweep of domains" 0 sweep --domain global,group,memcg --memcg-config groups.conf \
+	--dedup none,always,second-sight --format json -o sweep.json a
+sharing()
+{
+	run "$1" | awk '/"pages_sharing"/ { gsub(/[^0-9]/, "", $2); print $2; exit }'
+}
+echo "# global $(sharing 3), groups $(sharing 4), memcgs $(sharing 5)"
+[ "$(sharing 0)" -eq 0 ] && [ "$(sharing 3)" -gt "$(sharing 4)" ] && [ "$(sharing 4)" -gt "$(sharing 5)" ] &&
+	[ "$(sharing 5)" -gt 0 ]
+result "the narrower the domain, the less is shared" $?
+bad=0
+n=0
+for dedup in none always second-sight; do
+	for domain in global group memcg; do
+		"$zdedup" replay --no-verify --domain $domain --memcg-config groups.conf --dedup $dedup --format json a >alone.json
+		run $n >together.json
+		cmp -s alone.json together.json || bad=1
+		n=$((n + 1))
+	done
+done
+result "each as alone" $bad
+exits "the policy memcg" 0 replay --no-verify --memcg-config groups.conf --dedup memcg --format json -o alone.json a
+run 5 | sed 's/"dedup": "always"/"dedup": "memcg"/' | cmp -s - alone.json
+result "is always with the domain memcg" $?
+# memcg 2 below memcg 1: its group, too
+printf '[1]\nparent=0\ngroup=5\n[2]\nparent=1\n' >below.conf
+printf '[1]\nparent=0\ngroup=5\n[2]\nparent=0\ngroup=5\n' >same.conf
+for conf in below same; do
+	"$zdedup" replay --no-verify --domain group --memcg-config $conf.conf --dedup always --format json a |
+		grep -v memcg_config >$conf.json
+done
+cmp -s below.json same.json && ! run 4 | grep -v memcg_config | cmp -s - same.json
+result "a mark holds for those below" $?
+exits "text" 0 sweep --domain global,group,memcg --memcg-config groups.conf --dedup none,always a
+said "says what isolation costs" out '^What isolation costs:'
+[ "$(sed '1,/^What isolation/d' out | wc -l)" -eq 3 ] && sed '1,/^What isolation/d' out | grep -q '^always *group ' &&
+	! sed '1,/^What isolation/d' out | grep -q '^none'
+result "of each domain but the global" $?
+exits "one domain" 0 sweep --domain memcg --dedup none,always a --html page.html
+! grep -q isolation out && ! grep -q isolation page.html
+result "has nothing to compare" $?
+exits "the page of two" 0 sweep --domain global,memcg --dedup always a --html page.html -o out.txt
+grep -q '<h2>What isolation costs</h2>' page.html && [ "$(grep -c '<tr>' page.html)" -eq 5 ]
+result "says it, too" $?
+exits "a file without groups" 3 sweep --domain global,group --memcg-config memcgs.conf --dedup always a
+said "is named" err 'memcgs.conf: no memcg is in a group'
+printf '[1]\ngroup=2147483648\n' >bad.conf
+exits "a group number that is too large" 3 replay --domain group --memcg-config bad.conf a
+
 "$zdedup" sweep --verify --dedup none,always --format json a >sweep.json &&
 	"$zdedup" replay --dedup always --format json a >alone.json &&
 	run 1 >together.json && cmp -s alone.json together.json

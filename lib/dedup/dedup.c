@@ -649,10 +649,26 @@ static struct zswap_content *zswap_match(struct zswap *zs,
 	return found;
 }
 
+/* Groups are marked by the user, memcgs counted from 0: neither is taken for the other. */
+u32 zswap_domain_of(struct zswap *zs, const struct zswap_policy_ops *ops,
+		    struct mem_cgroup *memcg)
+{
+	switch (max(ops->domain, zs->dedup.domain)) {
+	case ZSWAP_DOMAIN_MEMCG:
+		return zs->ops->memcg_id(zs->env, memcg);
+	case ZSWAP_DOMAIN_GROUP:
+		return ZSWAP_GROUP_DOMAINS |
+		       zs->ops->memcg_group(zs->env, memcg);
+	default:
+		return 0;
+	}
+}
+
 /* Asks the policy what is to be done about this store. */
-static void zswap_policy_ask(struct zswap *zs, u32 memcg_id,
+static void zswap_policy_ask(struct zswap *zs, struct mem_cgroup *memcg,
 			     struct zswap_lookup *lk)
 {
+	u32 memcg_id = zs->ops->memcg_id(zs->env, memcg);
 	struct zswap_policy *policy;
 	unsigned int most;
 
@@ -660,7 +676,7 @@ static void zswap_policy_ask(struct zswap *zs, u32 memcg_id,
 	policy = rcu_dereference(zs->dedup.policy);
 	lk->ops = policy->ops;
 	lk->active = policy->ops->lookup(policy->state, memcg_id);
-	lk->domain = policy->ops->domain(memcg_id);
+	lk->domain = zswap_domain_of(zs, policy->ops, memcg);
 	lk->sharers_max = policy->params.sharers_max;
 	most = policy->ops->candidates_max;
 	rcu_read_unlock();
@@ -718,12 +734,13 @@ struct zswap_content *zswap_index_search(struct zswap *zs,
 	return zswap_match(zs, lk, candidate, nr);
 }
 
-struct zswap_content *zswap_dedup_find(struct zswap *zs, u32 memcg_id,
+struct zswap_content *zswap_dedup_find(struct zswap *zs,
+				       struct mem_cgroup *memcg,
 				       struct zswap_lookup *lk)
 {
 	struct zswap_content *found;
 
-	zswap_policy_ask(zs, memcg_id, lk);
+	zswap_policy_ask(zs, memcg, lk);
 	if (!lk->active)
 		return NULL;
 	zswap_stage(zs, ZSWAP_STAGE_HASH);
@@ -744,8 +761,8 @@ struct zswap_content *zswap_dedup_find(struct zswap *zs, u32 memcg_id,
 }
 
 /* Reads without locks, for a caller who has the model to himself. */
-void zswap_dedup_prefetch(struct zswap *zs, u32 memcg_id, u64 digest,
-			  unsigned int step)
+void zswap_dedup_prefetch(struct zswap *zs, struct mem_cgroup *memcg,
+			  u64 digest, unsigned int step)
 {
 	const struct zswap_policy_ops *ops =
 		rcu_dereference_protected(zs->dedup.policy, true)->ops;
@@ -758,7 +775,8 @@ void zswap_dedup_prefetch(struct zswap *zs, u32 memcg_id, u64 digest,
 	if (!ops->looks_up || step > 1)
 		return;
 	zswap_cut_digest(zs->dedup.hash_bits, &cut);
-	key = zswap_index_key(cut.lo, ops->domain(memcg_id));
+	key = zswap_index_key(cut.lo,
+			      zswap_domain_of(zs, ops, memcg));
 	stripe = zswap_stripe_of(zs, key);
 	bucket = zswap_bucket_index(key, stripe->bits);
 	if (!step) {
@@ -1021,6 +1039,7 @@ int zswap_dedup_init(struct zswap *zs, const struct zswap_dedup_config *config)
 	d->key = config->key;
 	d->compare = config->compare;
 	d->charge = config->charge;
+	d->domain = config->domain;
 	d->writeback = config->writeback;
 	d->maps_sharers = config->charge != ZSWAP_CHARGE_FULL ||
 			  config->writeback == ZSWAP_WRITEBACK_ALL;

@@ -22,6 +22,7 @@
 
 #include "zswap/ops.h"
 
+struct mem_cgroup;
 struct zswap;
 struct zswap_entry;
 struct zswap_facts;
@@ -130,6 +131,9 @@ enum zswap_writeback {
 	ZSWAP_WRITEBACK_ALL,	/* all its sharers' slots are written */
 };
 
+/* The domains of groups; memcgs have lower numbers */
+#define ZSWAP_GROUP_DOMAINS (1U << 31)
+
 #define ZSWAP_SPLIT_MAX 16
 /* Slots that writing back one shared content writes at most, see ZSWAP_WRITEBACK_ALL */
 #define ZSWAP_SIBLINGS_MAX 32
@@ -152,6 +156,7 @@ struct zswap_dedup_config {
 	struct zhash_key key;
 	enum zswap_compare compare;
 	enum zswap_charge charge;
+	enum zswap_domain domain;
 	enum zswap_writeback writeback;
 };
 
@@ -197,6 +202,7 @@ struct zswap_dedup {
 	struct zhash_key key;
 	enum zswap_compare compare;
 	enum zswap_charge charge;
+	enum zswap_domain domain;	/* the policy's may be narrower */
 	enum zswap_writeback writeback;
 	bool maps_sharers;	/* contents know their entries */
 	struct zswap_policy __rcu *policy;
@@ -276,14 +282,18 @@ bool zswap_dedup_digests_stored(struct zswap *zs);
  * now holds one sharer, or NULL. The caller has set the members up to @allow_raw of
  * @lk; takes no lock across a compare.
  */
-struct zswap_content *zswap_dedup_find(struct zswap *zs, u32 memcg_id,
+struct zswap_content *zswap_dedup_find(struct zswap *zs,
+				       struct mem_cgroup *memcg,
 				       struct zswap_lookup *lk);
+/* Where what @memcg stores may be shared, by @ops and the configuration: the narrower. */
+u32 zswap_domain_of(struct zswap *zs, const struct zswap_policy_ops *ops,
+		    struct mem_cgroup *memcg);
 /*
  * Asks the memory for what a lookup of @digest (its low word) will read: the bucket
  * with @step 0, its first content with 1. The model must be the caller's alone.
  */
-void zswap_dedup_prefetch(struct zswap *zs, u32 memcg_id, u64 digest,
-			  unsigned int step);
+void zswap_dedup_prefetch(struct zswap *zs, struct mem_cgroup *memcg,
+			  u64 digest, unsigned int step);
 /* A content that nobody else knows, or NULL. */
 struct zswap_content *zswap_content_alloc(struct zswap *zs);
 /* Gives back one that was allocated and never published; its handle is the caller's. */

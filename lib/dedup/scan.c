@@ -237,7 +237,9 @@ static void zswap_scan_entry(struct zswap *zs, const struct zswap_scan_run *run,
 		.facts = zs->lengths_only ? &facts : NULL,
 		.pool = content->pool,
 		.allow_raw = true,
-		.domain = content->domain,
+		.domain = zswap_domain_of(zs, run->ops,
+					  zs->ops->memcg(zs->env,
+							 entry->objcg)),
 		.sharers_max = run->sharers_max,
 		.candidates_max = run->candidates_max,
 		.own = content,
@@ -245,6 +247,7 @@ static void zswap_scan_entry(struct zswap *zs, const struct zswap_scan_run *run,
 		.stored_bytes = run->ops->stored_bytes,
 	};
 
+	content->domain = lk.domain;
 	if (!zswap_scan_digest(zs, run, entry, page))
 		return;
 	lk.digest.lo = content->digest;

@@ -54,6 +54,7 @@ struct obj_cgroup {
 /**
  * struct mem_cgroup - one cgroup
  * @list:  in zd->memcgs, in pre-order, the root first
+ * @group: its mark; ZDEDUP_NO_GROUP: what its parent has
  * @max_pages: zswap.max in whole pages, U64_MAX: no limit
  * @bytes, @entries: charged to it and its descendants
  */
@@ -63,6 +64,7 @@ struct mem_cgroup {
 	struct mem_cgroup *parent;
 	unsigned int nr_children;
 	struct list_head list;
+	u32 group;
 	u64 max_pages;
 	bool writeback;
 	struct obj_cgroup *objcg;
@@ -133,6 +135,7 @@ void memcg_recharge(void *env, struct obj_cgroup *objcg, long delta);
 struct mem_cgroup *memcg_of(void *env, struct obj_cgroup *objcg);
 void memcg_usage(void *env, struct mem_cgroup *memcg, u64 *bytes, u64 *entries);
 u32 memcg_id(void *env, struct mem_cgroup *memcg);
+u32 memcg_group(void *env, struct mem_cgroup *memcg);
 struct zswap_lru *memcg_lru(void *env, struct mem_cgroup *memcg);
 struct mem_cgroup *memcg_next(void *env, struct mem_cgroup *prev);
 /* The root's charge is the sum over all entries: 0 or -EUCLEAN. */

@@ -55,6 +55,7 @@ static int memcg_create(struct zdedup *zd, u32 id, struct mem_cgroup *parent)
 	memcg->id = id;
 	memcg->number = zd->next_memcg_number++;
 	memcg->parent = parent;
+	memcg->group = ZDEDUP_NO_GROUP;
 	memcg->max_pages = U64_MAX;
 	memcg->writeback = true;
 	INIT_LIST_HEAD(&memcg->lru.list);
@@ -152,10 +153,6 @@ struct mem_cgroup *memcg_of(void *env, struct obj_cgroup *objcg)
 	return objcg->memcg;
 }
 
-/*
- * Contents outlive the memcg that stored them. Under its id, the next memcg of
- * that id would share with a stranger.
- */
 void memcg_usage(void *env, struct mem_cgroup *memcg, u64 *bytes, u64 *entries)
 {
 	(void)env;
@@ -163,9 +160,23 @@ void memcg_usage(void *env, struct mem_cgroup *memcg, u64 *bytes, u64 *entries)
 	*entries = atomic64_read(&memcg->entries);
 }
 
+/*
+ * Contents outlive the memcg that stored them. Under its id, the next memcg of
+ * that id would share with a stranger.
+ */
 u32 memcg_id(void *env, struct mem_cgroup *memcg)
 {
 	return memcg->number;
+}
+
+/* The nearest mark upwards; what nobody marked is one group, too. */
+u32 memcg_group(void *env, struct mem_cgroup *memcg)
+{
+	(void)env;
+	for (; memcg; memcg = memcg->parent)
+		if (memcg->group != ZDEDUP_NO_GROUP)
+			return memcg->group;
+	return 0;
 }
 
 struct zswap_lru *memcg_lru(void *env, struct mem_cgroup *memcg)
@@ -237,6 +248,18 @@ int zdedup_memcg_set_writeback(struct zdedup *zd, uint32_t id, bool enabled)
 	if (!memcg)
 		return -ENOENT;
 	WRITE_ONCE(memcg->writeback, enabled);
+	return 0;
+}
+
+int zdedup_memcg_set_group(struct zdedup *zd, uint32_t id, uint32_t group)
+{
+	struct mem_cgroup *memcg = memcg_find(zd, id);
+
+	if (!memcg)
+		return -ENOENT;
+	if (group > ZDEDUP_GROUP_MAX && group != ZDEDUP_NO_GROUP)
+		return -EINVAL;
+	memcg->group = group;
 	return 0;
 }
 

@@ -58,7 +58,7 @@ void zdedup_prefetch(struct zdedup *zd, struct zdedup_slot slot,
 		return;
 	cg = digest ? memcg_find(zd, memcg) : NULL;
 	if (cg)
-		zswap_dedup_prefetch(&zd->zs, cg->number, *digest, step);
+		zswap_dedup_prefetch(&zd->zs, cg, *digest, step);
 	if (!step) {
 		prefetch_slot(zd, slot);
 		return;

@@ -97,6 +97,7 @@ const struct zswap_env_ops zdedup_env_ops = {
 	.memcg = memcg_of,
 	.memcg_usage = memcg_usage,
 	.memcg_id = memcg_id,
+	.memcg_group = memcg_group,
 	.lru = memcg_lru,
 	.next_memcg = memcg_next,
 	.swapcache_add = env_swapcache_add,
@@ -118,6 +119,7 @@ void zdedup_config_init(struct zdedup_config *config)
 		.dedup = "none",
 		.compare = "bytes",
 		.charge = "full",
+		.domain = "global",
 		.writeback = "sole",
 		.seed = 1,
 		.max_pool_percent = 20,
@@ -168,13 +170,15 @@ static int config_modes(const struct zdedup_config *config,
 {
 	static const char *const compares[] = { "bytes", "compressed", "trust" };
 	static const char *const charges[] = { "full", "first", "split" };
+	static const char *const domains[] = { "global", "group", "memcg" };
 	static const char *const writebacks[] = { "sole", "rotate", "all" };
 	int compare = mode_find("compare", config->compare, compares, why);
 	int charge = mode_find("charge", config->charge, charges, why);
+	int domain = mode_find("domain", config->domain, domains, why);
 	int writeback = mode_find("writeback", config->writeback, writebacks,
 				  why);
 
-	if (compare < 0 || charge < 0 || writeback < 0)
+	if (compare < 0 || charge < 0 || domain < 0 || writeback < 0)
 		return -EINVAL;
 	if (compare == ZSWAP_COMPARE_TRUST &&
 	    (!dedup->hash->keyed || dedup->hash_bits != 128)) {
@@ -185,6 +189,7 @@ static int config_modes(const struct zdedup_config *config,
 	}
 	dedup->compare = compare;
 	dedup->charge = charge;
+	dedup->domain = domain;
 	dedup->writeback = writeback;
 	return 0;
 }

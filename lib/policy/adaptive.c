@@ -110,6 +110,5 @@ const struct zswap_policy_ops policy_adaptive = {
 	.destroy = adaptive_destroy,
 	.memory = adaptive_memory,
 	.lookup = adaptive_lookup,
-	.domain = policy_one_domain,
 	.outcome = adaptive_outcome,
 };

@@ -23,7 +23,6 @@ const struct zswap_policy_ops policy_fold = {
 	.summary = "replica of zsmalloc's folding of 2023: every=N events, a pass merges equal compressed objects",
 	.looks_up = true,
 	.lookup = policy_no_store,
-	.domain = policy_one_domain,
 	.scan_every = 10000,
 	.stored_bytes = true,
 	.content_bytes = 40,

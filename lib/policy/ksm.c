@@ -17,7 +17,6 @@ const struct zswap_policy_ops policy_ksm = {
 	.summary = "stores share nothing, a scan as KSM's merges what stays equal; pages=N a scan, every=N events",
 	.looks_up = true,
 	.lookup = policy_no_store,
-	.domain = policy_one_domain,
 	.scan_every = 20,
 	.scan_pages = 100,
 	.gate = true,

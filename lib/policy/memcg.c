@@ -7,15 +7,10 @@
  */
 #include "policy/policy.h"
 
-static u32 memcg_domain(u32 memcg_id)
-{
-	return memcg_id;
-}
-
 const struct zswap_policy_ops policy_memcg = {
 	.name = "memcg",
 	.summary = "every page is looked up; sharing only inside a memcg",
 	.looks_up = true,
 	.lookup = policy_every_store,
-	.domain = memcg_domain,
+	.domain = ZSWAP_DOMAIN_MEMCG,
 };

@@ -11,5 +11,4 @@ const struct zswap_policy_ops policy_none = {
 	.name = "none",
 	.summary = "plain zswap, the baseline",
 	.lookup = policy_no_store,
-	.domain = policy_one_domain,
 };

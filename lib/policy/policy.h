@@ -17,7 +17,6 @@ extern const struct zswap_policy_ops policy_same_page_sharing;
 
 /* always.c: what most of them answer */
 bool policy_every_store(void *state, u32 memcg_id);
-u32 policy_one_domain(u32 memcg_id);
 /* none.c: stores are left alone */
 bool policy_no_store(void *state, u32 memcg_id);
 /* same-page-sharing.c: there is no index beside what the contents have */

@@ -18,7 +18,6 @@ const struct zswap_policy_ops policy_same_page_sharing = {
 	.summary = "replica of the vendor zswap of 2016: one content for each checksum; with --hash jhash2",
 	.looks_up = true,
 	.lookup = policy_every_store,
-	.domain = policy_one_domain,
 	.candidates_max = 1,
 	.one_per_digest = true,
 	.content_bytes = 48,

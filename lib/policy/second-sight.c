@@ -118,6 +118,5 @@ const struct zswap_policy_ops policy_second_sight = {
 	.destroy = second_sight_destroy,
 	.memory = second_sight_memory,
 	.lookup = policy_every_store,
-	.domain = policy_one_domain,
 	.admit = second_sight_admit,
 };

@@ -26,7 +26,6 @@ const struct zswap_policy_ops policy_zram_dedup = {
 	.summary = "replica of zram's dedup of 2017: the first of equal checksum is compared; with --hash jhash2",
 	.looks_up = true,
 	.lookup = policy_every_store,
-	.domain = policy_one_domain,
 	.candidates_max = 1,
 	.keeps_twins = true,
 	.content_bytes = 48,

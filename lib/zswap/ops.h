@@ -255,6 +255,13 @@ struct zhash_ops {
 
 /*----------------------------------------------------------------- policy */
 
+/* Who may share with whom: the wider one first */
+enum zswap_domain {
+	ZSWAP_DOMAIN_GLOBAL,	/* everybody */
+	ZSWAP_DOMAIN_GROUP,	/* the memcgs that are marked as one group, and those below them */
+	ZSWAP_DOMAIN_MEMCG,	/* each memcg with itself alone */
+};
+
 /* What the options of a policy's word came to. */
 struct zswap_policy_params {
 	u32 sharers_max;	/* entries per content */
@@ -274,8 +281,8 @@ struct zswap_policy_params {
  * @create, @destroy: the state; create returns NULL when out of memory. Optional
  * @memory:   bytes that the state takes, for the account of metadata. Optional
  * @lookup:   is this store to be hashed and looked up?
- * @domain:   the sharing domain of a store charged to @memcg_id. Contents are
- *            shared only inside one domain
+ * @domain:   contents are shared inside one domain of this kind, or of the
+ *            configured one if that is narrower
  * @outcome:  a lookup is over: it found a content to share, or none. Optional
  * @admit:    is a new content of this digest to be findable? Optional: all are
  *
@@ -304,7 +311,7 @@ struct zswap_policy_ops {
 	void (*destroy)(void *state);
 	u64 (*memory)(const void *state);
 	bool (*lookup)(void *state, u32 memcg_id);
-	u32 (*domain)(u32 memcg_id);
+	enum zswap_domain domain;
 	void (*outcome)(void *state, bool hit);
 	bool (*admit)(void *state, const struct zswap_digest *digest,
 		      u32 domain);

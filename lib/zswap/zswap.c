@@ -976,7 +976,7 @@ static struct zswap_content *zswap_store_content(struct zswap *zs,
 	struct mem_cgroup *memcg = zs->ops->memcg(zs->env, folio->objcg);
 	struct zswap_content *content;
 
-	content = zswap_dedup_find(zs, zs->ops->memcg_id(zs->env, memcg), lk);
+	content = zswap_dedup_find(zs, memcg, lk);
 	if (content)
 		return content;
 

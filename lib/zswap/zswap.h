@@ -172,6 +172,7 @@ enum zswap_stage {
  * @memcg:             the memcg that the objcg stands for now (changes when one dies, under zs->lru_lock)
  * @memcg_usage:       MEMCG_ZSWAP_B and MEMCG_ZSWAPPED of a memcg and those below it
  * @memcg_id:          the number by which policies know that memcg
+ * @memcg_group:       the group it shares in, below ZSWAP_GROUP_DOMAINS; 0: it is in none
  * @lru:               the LRU of a memcg
  * @next_memcg:        mem_cgroup_iter(): the online memcg after @prev in pre-order, NULL at the end of a pass; @prev NULL starts
  * @swapcache_add:     a locked folio for the slot, fresh in the swap cache, with PAGE_SIZE bytes at
@@ -192,6 +193,7 @@ struct zswap_env_ops {
 	void (*memcg_usage)(void *env, struct mem_cgroup *memcg, u64 *bytes,
 			    u64 *entries);
 	u32 (*memcg_id)(void *env, struct mem_cgroup *memcg);
+	u32 (*memcg_group)(void *env, struct mem_cgroup *memcg);
 	struct zswap_lru *(*lru)(void *env, struct mem_cgroup *memcg);
 	struct mem_cgroup *(*next_memcg)(void *env, struct mem_cgroup *prev);
 	int (*swapcache_add)(void *env, swp_entry_t swp,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The choices beside the policy: how a candidate is compared, who is charged for a
- * shared content, and what reclaim does to one
+ * shared content, who may share at all, and what reclaim does to a shared content
  */
 #include "model.h"
 
@@ -52,12 +52,26 @@ static void refused(const char *compare, const char *charge,
 		fail_msg("no '%s' in: %s", part, why);
 }
 
+static void refused_domain(const char *domain, const char *part)
+{
+	char why[ZDEDUP_WHY_MAX] = "";
+	struct zdedup_config config;
+	struct zdedup *zd;
+
+	zdedup_config_init(&config);
+	config.domain = domain;
+	assert_int_equal(zdedup_create(&config, &zd, why), -EINVAL);
+	if (!strstr(why, part))
+		fail_msg("no '%s' in: %s", part, why);
+}
+
 static void unknown_words_are_refused(void **unused)
 {
 	(void)unused;
 	refused("byte", "full", "sole", "xxh64", "unknown compare 'byte'");
 	refused("bytes", "fulls", "sole", "xxh64", "unknown charge 'fulls'");
 	refused("bytes", "full", "none", "xxh64", "unknown writeback 'none'");
+	refused_domain("node", "unknown domain 'node' (global, group or memcg)");
 	refused("trust", "full", "sole", "xxh64", "keyed hash");
 	refused("trust", "full", "sole", "xxh3-128", "keyed hash");
 	refused("trust", "full", "sole", "siphash-1-3", "128 bits");
@@ -198,6 +212,90 @@ static void charges_add_up(void **unused)
 	}
 }
 
+/*----------------------------------------------------------------- domains */
+
+/*
+ * Memcgs 1 and 2 below the root; 3 below 1, 4 below 2, 5 below 4. Of these 1 and 4
+ * are marked as group 9, and 5 as the root's.
+ */
+static struct zdedup *domains(const char *domain, const char *dedup)
+{
+	static const uint32_t parent[] = { 0, 0, 0, 1, 2, 4 };
+	struct zdedup_config config;
+	struct zdedup *zd;
+	uint32_t id;
+
+	zdedup_config_init(&config);
+	config.dedup = dedup;
+	config.domain = domain;
+	zd = model_create(&config);
+	for (id = 1; id < 6; id++)
+		assert_int_equal(zdedup_memcg_add(zd, id, parent[id]), 0);
+	assert_int_equal(zdedup_memcg_set_group(zd, 1, 9), 0);
+	assert_int_equal(zdedup_memcg_set_group(zd, 4, 9), 0);
+	assert_int_equal(zdedup_memcg_set_group(zd, 5, 0), 0);
+	return zd;
+}
+
+/* All six store the same two pages; two of them that share have the same letter. */
+static void shares(const char *domain, const char *dedup, const char *letters)
+{
+	struct zdedup *zd = domains(domain, dedup);
+	uint64_t nr = 0;
+	uint32_t id;
+
+	for (id = 0; id < 6; id++) {
+		bool first = strchr(letters, letters[id]) == letters + id;
+
+		nr += first;
+		assert_int_equal(put_at(zd, at(0, id), id, text(1)).shared,
+				 !first);
+		assert_int_equal(put_at(zd, at(0, 10 + id), id, noise(1)).shared,
+				 !first);
+	}
+	assert_int_equal(model_stats(zd).contents, 2 * nr);
+	for (id = 0; id < 6; id++)
+		get(zd, id, text(1));
+	model_end(zd);
+}
+
+static void who_shares_with_whom(void **unused)
+{
+	static const char *const dedup[] = { "always", "adaptive" };
+	unsigned int i;
+
+	(void)unused;
+	for (i = 0; i < 2; i++) {
+		shares("global", dedup[i], "aaaaaa");
+		shares("group", dedup[i], "ababba");
+		shares("memcg", dedup[i], "abcdef");
+	}
+	/* the policy's own is the narrower one */
+	shares("global", "memcg", "abcdef");
+	shares("group", "memcg", "abcdef");
+}
+
+/* A mark is for what comes; and no number of a group is that of a memcg. */
+static void a_group_is_none_of_a_memcg(void **unused)
+{
+	struct zdedup *zd = domains("group", "always");
+
+	(void)unused;
+	assert_int_equal(zdedup_memcg_set_group(zd, 2, 1), 0);
+	put_at(zd, at(0, 0), 2, text(1));
+	assert_int_equal(zdedup_set_dedup(zd, "memcg", NULL), 0);
+	/* the second memcg that was made, by the name 1 of the first group */
+	assert_false(put_at(zd, at(0, 1), 1, text(1)).shared);
+	assert_int_equal(zdedup_set_dedup(zd, "always", NULL), 0);
+	assert_int_equal(zdedup_memcg_set_group(zd, 2, ZDEDUP_NO_GROUP), 0);
+	assert_false(put_at(zd, at(0, 2), 2, text(1)).shared);
+	assert_true(put_at(zd, at(0, 3), 0, text(1)).shared);
+	assert_int_equal(zdedup_memcg_set_group(zd, 77, 1), -ENOENT);
+	assert_int_equal(zdedup_memcg_set_group(zd, 2, ZDEDUP_GROUP_MAX + 1),
+			 -EINVAL);
+	model_end(zd);
+}
+
 /*--------------------------------------------------------------- writeback */
 
 /* Slots 0..9 share a content, 10..19 have one each; all second chances are used up. */
@@ -312,6 +410,8 @@ int main(void)
 		cmocka_unit_test(first_pays_and_hands_on),
 		cmocka_unit_test(split_in_equal_parts),
 		cmocka_unit_test(charges_add_up),
+		cmocka_unit_test(who_shares_with_whom),
+		cmocka_unit_test(a_group_is_none_of_a_memcg),
 		cmocka_unit_test(sole_spares_what_is_shared),
 		cmocka_unit_test(rotate_spares_it_once),
 		cmocka_unit_test(all_frees_the_content),
