@@ -527,6 +527,31 @@ static void flips_02_a_damaged_candidate_is_a_miss(void **unused)
 	assert_int_equal(raw, 0);
 }
 
+/* Only trust takes a candidate whose bytes are not the page's. */
+static void flips_02_trust_does_not_look(void **unused)
+{
+	static const char *const compare[] = { "bytes", "compressed", "trust" };
+	struct zdedup_config config;
+	struct zdedup *zd;
+	unsigned int c;
+
+	(void)unused;
+	for (c = 0; c < 3; c++) {
+		zdedup_config_init(&config);
+		config.dedup = "always";
+		config.hash = "siphash-2-4-128";
+		config.compare = compare[c];
+		zd = model_create(&config);
+		put(zd, 0, noise(1));
+		put(zd, 1, text(1));
+		flip(content_at(zd, 0), 9);
+		flip(content_at(zd, 1), 8 * content_at(zd, 1)->length - 1);
+		assert_int_equal(put(zd, 2, noise(1)).shared, c == 2);
+		assert_int_equal(put(zd, 3, text(1)).shared, c == 2);
+		model_end(zd);
+	}
+}
+
 /* Without verify a load may be wrong, but it ends, and inside the page. */
 static void flips_off_never_crash(void **unused)
 {
@@ -1493,6 +1518,7 @@ int main(void)
 		T(flips_38_raw),
 		T(flips_38_all_sharers_are_told),
 		T(flips_02_a_damaged_candidate_is_a_miss),
+		T(flips_02_trust_does_not_look),
 		T(flips_off_never_crash),
 		T(race_05_twin_stores),
 		T(race_03_last_sharer_leaves),

@@ -121,12 +121,14 @@ static void compressed_sees_every_byte(void **unused)
 	zd = model_create(&config);
 	for (i = 0; i < 8; i++)
 		put(zd, i, page_of(PAGE_NEAR, 80 + i));
-	for (i = 0; i < 4; i++)
+	/* from the newest but its last byte, which is stored as it is */
+	put(zd, 8, text(10));
+	for (i = 0; i < 3; i++)
 		put(zd, 20 + i, noise(i));
 	assert_int_equal(model_stats(zd).hits, 0);
 	assert_int_not_equal(model_stats(zd).false_positives, 0);
 	assert_true(put(zd, 30, page_of(PAGE_NEAR, 87)).shared);
-	assert_true(put(zd, 31, noise(3)).shared);
+	assert_true(put(zd, 31, noise(2)).shared);
 	model_end(zd);
 }
 
@@ -237,25 +239,23 @@ static struct zdedup *domains(const char *domain, const char *dedup)
 	return zd;
 }
 
-/* All six store the same two pages; two of them that share have the same letter. */
+/* Each two of them store the same page; those with the same letter share it. */
 static void shares(const char *domain, const char *dedup, const char *letters)
 {
 	struct zdedup *zd = domains(domain, dedup);
-	uint64_t nr = 0;
-	uint32_t id;
+	uint32_t a, b;
 
-	for (id = 0; id < 6; id++) {
-		bool first = strchr(letters, letters[id]) == letters + id;
+	for (a = 0; a < 6; a++) {
+		for (b = 0; b < 6; b++) {
+			const uint8_t *page = text(6 * a + b);
 
-		nr += first;
-		assert_int_equal(put_at(zd, at(0, id), id, text(1)).shared,
-				 !first);
-		assert_int_equal(put_at(zd, at(0, 10 + id), id, noise(1)).shared,
-				 !first);
+			assert_false(put_at(zd, at(0, 0), a, page).shared);
+			assert_int_equal(put_at(zd, at(0, 1), b, page).shared,
+					 letters[a] == letters[b]);
+			get(zd, 0, page);
+			get(zd, 1, page);
+		}
 	}
-	assert_int_equal(model_stats(zd).contents, 2 * nr);
-	for (id = 0; id < 6; id++)
-		get(zd, id, text(1));
 	model_end(zd);
 }
 
@@ -330,7 +330,10 @@ static void sole_spares_what_is_shared(void **unused)
 	assert_int_equal(zdedup_shrinker_scan(zd, 0, 20), 10);
 	assert_int_equal(on_device(zd, 0, 9), 0);
 	assert_int_equal(on_device(zd, 10, 19), 10);
+	/* nor is it tried, however often it comes round */
 	assert_int_equal(zdedup_shrinker_scan(zd, 0, 20), 0);
+	assert_int_equal(zdedup_shrinker_scan(zd, 0, 20), 0);
+	assert_int_equal(model_stats(zd).reject_reclaim_fail, 0);
 	model_end(zd);
 }
 
