@@ -259,16 +259,23 @@ const struct trace_summary *trace_summary(const struct trace *trace)
  * They can be read again from the file, so drop them now and then: a trace larger
  * than the memory then never looks (to a cgroup or an operator) like a process
  * of that size. 65536 events touch at most 256 MiB and cost far more than the faults.
+ * But a fault maps its neighbours, too, if they are in the page cache: 64 KiB as
+ * kernels are set up. Loads that are all over a large trace would map 4 GiB, and
+ * 8192 of them 512 MiB, which is more than a smaller trace has.
  */
 #define DROP_EVERY 65536
+#define DROP_EVERY_OF_LARGE 8192
+#define LARGE_PAGES (512u << (20 - 12))
 
 int trace_next(struct trace *trace, struct trace_event *ev, char *buf,
 	       size_t size)
 {
 	const struct trace_why why = { buf, size };
+	unsigned int every = trace->summary.nr_pages > LARGE_PAGES ?
+				     DROP_EVERY_OF_LARGE : DROP_EVERY;
 	unsigned int i;
 
-	if (trace->seq % DROP_EVERY == DROP_EVERY - 1) {
+	if (trace->seq % every == every - 1) {
 		trace_map_drop(&trace->pages);
 		trace_map_drop(&trace->list);
 		for (i = 0; i < trace->nr_more; i++)
