@@ -192,6 +192,14 @@ said "says what isolation costs" out '^What isolation costs:'
 [ "$(sed '1,/^What isolation/d' out | wc -l)" -eq 3 ] && sed '1,/^What isolation/d' out | grep -q '^always *group ' &&
 	! sed '1,/^What isolation/d' out | grep -q '^none'
 result "of each domain but the global" $?
+# mean RUN: what it saves net, mean over the events
+mean()
+{
+	run "$1" | awk '/"mean": [{]/ { on = 1 } on && /"saved_bytes_net"/ { gsub(/[^0-9-]/, "", $2); print $2; exit }'
+}
+cost=$(awk -v all="$(mean 3)" -v own="$(mean 5)" 'BEGIN { printf "%.1f", (all - own) * 100 / all }')
+[ "$(sed -n '/^What isolation/,$s/^always *memcg .* \([^ ]*\) %$/\1/p' out)" = "$cost" ]
+result "$cost % of the saving, as the runs say" $?
 exits "one domain" 0 sweep --domain memcg --dedup none,always a --html page.html
 ! grep -q isolation out && ! grep -q isolation page.html
 result "has nothing to compare" $?

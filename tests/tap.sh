@@ -49,7 +49,7 @@ finish()
 	exit
 }
 
-# result NAME STATUS: one line of TAP
+# result NAME STATUS: one line of TAP. With TAP_STOP the first failure ends the test.
 result()
 {
 	tests=$((tests + 1))
@@ -60,6 +60,7 @@ result()
 		failed=$((failed + 1))
 		# shellcheck disable=SC2086 # a list of names
 		sed 's/^/# /' $shown 2>/dev/null | head -n 60
+		[ -z "${TAP_STOP-}" ] || exit 1
 	fi
 }
 

@@ -6,18 +6,19 @@
 #
 # usage: run.sh SOURCE_ROOT BUILD_DIR
 #
-# Works in BUILD_DIR/faults, on copies; the libraries that test-zcomp loads are
-# taken from BUILD_DIR. Prints TAP. CC, FAULTS_JOBS (2) and FAULTS_ONLY (a shell
+# Works in BUILD_DIR/faults, on copies; the libraries that test-zcomp loads, and the
+# program "fingerprint", are taken from BUILD_DIR. Prints TAP. CC, FAULTS_JOBS (2) and FAULTS_ONLY (a shell
 # pattern of fault names) may be set. Exits with 1 when a fault was not caught, is
 # stale, or does not build.
 #
 # faults.txt: a block for each fault,
 #	fault NAME
 #	case  the edge case or invariant that it breaks
-#	file  the file below lib/; or traces/NAME.c, or sim/swap-disk.c
+#	file  the file below lib/; or traces/FILE, or sim/FILE
 #	test  the programs, one of which must fail: NAME for test-NAME.c, or
 #	      NAME:TEST with the one test that is known to catch it, where "*"
-#	      stands for anything and "?" for any character, such as a space
+#	      stands for anything and "?" for any character, such as a space;
+#	      for the command NAME.sh, a test of the command line
 #	and a hunk as in a unified diff (" ", "-", "+"), without line numbers.
 #	The old lines must stand in the file exactly once.
 #
@@ -28,6 +29,7 @@ export LC_ALL=C
 
 CC=${CC:-cc}
 CFLAGS='-std=gnu11 -w'
+SIM_PACKAGES='glib-2.0 json-glib-1.0'
 LIBS='-lcmocka -llz4 -llzo2 -lzstd -lz -lxxhash -lpthread'
 CLEAN_SECONDS=300
 
@@ -40,8 +42,36 @@ die()
 compile()	# OPTIMIZATION SOURCE OBJECT
 {
 	$CC $CFLAGS "$1" -I "$work/lib" -I "$work/lib/compat/include" \
-		-I "$work/unit" -I "$work" -I "$work/traces" -I "$work/sim" \
+		-I "$work/unit" -I "$work" -iquote "$work/traces" -iquote "$work/sim" \
 		-c "$2" -o "$3"
+}
+
+# Of sim/ or traces/, which see libc's <linux/...>, not ours
+compile_sim()	# SOURCE OBJECT
+{
+	# shellcheck disable=SC2046 # flags
+	$CC $CFLAGS -O1 -D_FILE_OFFSET_BITS=64 '-DZDEDUP_VERSION="faulty"' \
+		-I "$work/lib" -iquote "$work/sim" -iquote "$work/traces" $(pkg-config --cflags $SIM_PACKAGES) \
+		-c "$1" -o "$2"
+}
+
+link_sim()	# OBJECT... PROGRAM
+{
+	# shellcheck disable=SC2046 # flags
+	$CC "${@:1:$# - 1}" "$work/sim.a" "$work/lib.a" $LIBS -ldl -lm \
+		$(pkg-config --libs $SIM_PACKAGES) -o "${@: -1}"
+}
+
+# Does the test of the command line fail? As run_test; it ends at the first failure.
+run_script()	# PROGRAM SCRIPT CPU_SECONDS SECONDS
+{
+	(
+		ulimit -c 0
+		ulimit -t "$3"
+		export TAP_STOP=1
+		timeout -k 1 "$4" sh "$work/scripts/$2" "$1" \
+			"$ZDEDUP_FAKES/fingerprint" >"$1.out" 2>&1
+	) 2>/dev/null
 }
 
 link_test()	# NAME OBJECT... PROGRAM
@@ -49,7 +79,7 @@ link_test()	# NAME OBJECT... PROGRAM
 	local nr=$(($# - 1))
 
 	$CC "$work/unit/test-$1.o" "$work/filter.o" "${@:2:nr - 1}" \
-		"$work/lib.a" $LIBS -o "${@: -1}"
+		"$work/sim.a" "$work/lib.a" $LIBS -o "${@: -1}"
 }
 
 # Exit status of the program; 124 and more: it hung or crashed. A fault that spins
@@ -151,6 +181,24 @@ caught_by()	# DIRECTORY NAME TEST
 	esac
 }
 
+# The same of the command, by a script.
+caught_by_script()	# DIRECTORY SCRIPT
+{
+	local program=$1/zdedup cpu wall status
+
+	if [ ! -e "$program" ]; then
+		link_sim "$1/fault.o" "$program" || return 1
+	fi
+	read -r cpu wall <"$work/scripts/$2.limits" || return 1
+	run_script "$program" "$2" "$cpu" "$wall"
+	status=$?
+	[ $status != 0 ] || return 1
+	echo "$2: $(sed -n 's/^not ok [0-9]* - //p' "$program.out" | head -n 1)"
+	case $status in
+	124 | 137 | 152) echo "(it hung)" ;;
+	esac
+}
+
 # One fault; the rest of its TAP line goes to its file "result".
 try_fault()	# DIRECTORY
 {
@@ -160,16 +208,35 @@ try_fault()	# DIRECTORY
 	read -r file <"$dir/file"
 	read -r tests <"$dir/tests"
 
-	[ -e "$work/$file" ] || file=lib/$file
+	case $file in
+	sim/* | traces/*) ;;
+	*) file=lib/$file ;;
+	esac
 	mkdir -p "$dir/src/$(dirname "$file")"
 	if ! apply "$dir/hunk" "$work/$file" >"$dir/src/$file"; then
 		echo "not ok $name is stale: its lines are not in $file just once"
 		return
 	fi
-	if ! compile -O0 "$dir/src/$file" "$dir/fault.o" >"$dir/cc.out" 2>&1; then
+	case $file in
+	lib/*) compile -O0 "$dir/src/$file" "$dir/fault.o" ;;
+	*) compile_sim "$dir/src/$file" "$dir/fault.o" ;;
+	esac >"$dir/cc.out" 2>&1 || {
 		echo "not ok $name does not build: $(head -n 1 "$dir/cc.out")"
 		return
-	fi
+	}
+	for t in $tests; do
+		if [[ $t == *.sh ]] && by=$(caught_by_script "$dir" "$t"); then
+			rm -f "$dir/zdedup" "$dir"/*.o
+			echo "ok $name caught by" $by
+			return
+		fi
+	done
+	case $tests in
+	*.sh)
+		echo "not ok $name got past: $tests"
+		return
+		;;
+	esac
 	for t in $(tr ' ' '\n' <<<"$tests" | grep :) \
 		 $(tr ' ' '\n' <<<"$tests" | sed 's/:.*//'); do
 		test=
@@ -199,7 +266,40 @@ prepare_test()	# NAME
 		<<<"$took" >"$program.limits"
 }
 
+# A script must pass with the command as it is.
+prepare_script()	# SCRIPT
+{
+	local script=$work/scripts/$1 took
+
+	TIMEFORMAT='%R %U %S'
+	took=$({ time run_script "$work/zdedup" "$1" $CLEAN_SECONDS $CLEAN_SECONDS ||
+		echo "$1 fails without a fault" >"$script.failed"; } 2>&1)
+	awk '{ printf "%d %d\n", 3 + 2 * ($2 + $3), 10 + 10 * $1 }' \
+		<<<"$took" >"$script.limits"
+}
+
+# The command as it is, and the scripts that the list names
+prepare_scripts()
+{
+	local script
+
+	mkdir "$work/scripts"
+	cp "$root"/tests/*.sh "$work/scripts" || die "no scripts in $root/tests"
+	[ -x "$ZDEDUP_FAKES/fingerprint" ] || die "$ZDEDUP_FAKES is not built: ninja -C ..."
+	link_sim "$work/zdedup" || die "the command does not build"
+	for script in $(cat "$work"/list/*/tests | tr ' ' '\n' | grep '\.sh$' | sort -u); do
+		prepare_script "$script"
+		[ ! -e "$work/scripts/$script.failed" ] ||
+			die "$(cat "$work/scripts/$script.failed")"
+	done
+}
+
 case ${1-} in
+--sim-object)
+	work=$2
+	compile_sim "$work/$3" "$work/sim-obj/${3//\//_}.o"
+	exit
+	;;
 --object)
 	work=$2
 	compile -O1 "$work/$3" "$work/obj/${3//\//_}.o"
@@ -226,30 +326,29 @@ work=$ZDEDUP_FAKES/faults
 export CC ZDEDUP_FAKES
 [ -e "$ZDEDUP_FAKES/fake-zstd-good.so" ] || die "$2 is not built: ninja -C ..."
 rm -rf "$work"
-mkdir -p "$work/obj" "$work/list" "$work/tmp"
+mkdir -p "$work/obj" "$work/sim-obj" "$work/list" "$work/tmp"
 export TMPDIR=$work/tmp
-cp -R "$root/lib" "$work/lib" || die "no lib/ in $root"
-mkdir "$work/traces" "$work/sim"
+for room in lib sim; do
+	cp -R "$root/$room" "$work" || die "no $room/ in $root"
+done
+# without the samples
+mkdir "$work/traces"
 cp "$root"/traces/*.[ch] "$work/traces" || die "no traces/ in $root"
-cp "$root"/sim/swap-disk.[ch] "$work/sim" || die "no sim/ in $root"
 cp -R "$root/tests/unit" "$work/unit" || die "no tests/unit/ in $root"
 split_list "$here/faults.txt" || die "faults.txt is not right"
 
 in_parallel()	# VERB; the arguments, one a line, on stdin
 {
-	xargs -P "${FAULTS_JOBS:-2}" -n 1 bash "$here/run.sh" "$1" "$work"
+	xargs -r -P "${FAULTS_JOBS:-2}" -n 1 bash "$here/run.sh" "$1" "$work"
 }
 
 # the sources and the tests as they are
-(cd "$work" && find lib traces sim -name '*.c') | in_parallel --object
-ar rcs "$work/lib.a" "$work"/obj/*.o || die "cannot make an archive"
+(cd "$work" && find lib -name '*.c') | in_parallel --object
+(cd "$work" && ls sim/*.c traces/*.c | grep -v nbdkit-plugin) |
+	in_parallel --sim-object
+ar rcs "$work/lib.a" "$work"/obj/*.o && ar rcs "$work/sim.a" "$work"/sim-obj/*.o ||
+	die "cannot make an archive"
 compile -O1 "$here/filter.c" "$work/filter.o" || die "filter.c does not build"
-cat "$work"/list/*/tests | tr ' ' '\n' | sed 's/:.*//' | sort -u |
-	in_parallel --test
-for failed in "$work"/unit/*.failed; do
-	[ ! -e "$failed" ] || die "$(cat "$failed")"
-done
-
 for dir in "$work"/list/*; do
 	case $(cat "$dir/name") in
 	${FAULTS_ONLY:-*}) ;;
@@ -257,6 +356,14 @@ for dir in "$work"/list/*; do
 	esac
 done
 [ -n "$(ls "$work/list")" ] || die "no fault is called ${FAULTS_ONLY-}"
+cat "$work"/list/*/tests | tr ' ' '\n' | sed 's/:.*//' | grep -v '\.sh$' | sort -u |
+	in_parallel --test
+for failed in "$work"/unit/*.failed; do
+	[ ! -e "$failed" ] || die "$(cat "$failed")"
+done
+if grep -q '\.sh' "$work"/list/*/tests; then
+	prepare_scripts
+fi
 ls -d "$work"/list/* | in_parallel --fault
 
 nr=0
