@@ -172,6 +172,9 @@ int trace_index_done(struct trace *trace, const struct trace_why *why);
 int trace_index_next(struct trace *trace, struct trace_event *ev,
 		     const struct trace_why *why);
 
+/* Of more pages (1 GiB), what is mapped of a trace is kept small: see trace_next() */
+#define TRACE_LARGE_PAGES (1024u << (20 - 12))
+
 /* spill.c */
 int trace_open_regular(int dirfd, const char *name, const char *label,
 		       int *out, const struct trace_why *why);

@@ -261,17 +261,16 @@ const struct trace_summary *trace_summary(const struct trace *trace)
  * of that size. 65536 events touch at most 256 MiB and cost far more than the faults.
  * But a fault maps its neighbours, too, if they are in the page cache: 64 KiB as
  * kernels are set up. Loads that are all over a large trace would map 4 GiB, and
- * 8192 of them 512 MiB, which is more than a smaller trace has.
+ * 8192 of them 512 MiB.
  */
 #define DROP_EVERY 65536
 #define DROP_EVERY_OF_LARGE 8192
-#define LARGE_PAGES (512u << (20 - 12))
 
 int trace_next(struct trace *trace, struct trace_event *ev, char *buf,
 	       size_t size)
 {
 	const struct trace_why why = { buf, size };
-	unsigned int every = trace->summary.nr_pages > LARGE_PAGES ?
+	unsigned int every = trace->summary.nr_pages > TRACE_LARGE_PAGES ?
 				     DROP_EVERY_OF_LARGE : DROP_EVERY;
 	unsigned int i;
 

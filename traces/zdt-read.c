@@ -976,6 +976,12 @@ static int begin_pages(struct trace *trace, const struct trace_why *why)
 		return trace_fail(why, -errno, "%s: cannot map: %m",
 				  trace->path);
 	}
+	/*
+	 * Single pages in the page cache, as a fault maps all of a large folio of
+	 * a file (since 6.18): loads all over the trace would map most of it.
+	 */
+	if (trace->summary.nr_pages > TRACE_LARGE_PAGES)
+		madvise(zdt->out.dst, zdt->out.size, MADV_RANDOM);
 	if (trace->summary.nr_pages < THREAD_PAGES)
 		return 0;
 	ret = pthread_create(&zdt->thread, NULL, unpack_thread, trace);
