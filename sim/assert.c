@@ -12,36 +12,11 @@
 
 #include "cmd.h"
 
-#define FRACTION_DIGITS 9
-#define FRACTION_SCALE 1000000000
-#define WHOLE_DIGITS 20
-
 struct assertion {
 	char *field;
 	char op[3];
-	__int128 number;	/* times FRACTION_SCALE */
+	__int128 number;	/* times VALUE_PARSE_SCALE */
 };
-
-static bool parse_number(const char *text, __int128 *number)
-{
-	bool negative = *text == '-';
-	int whole = 0, fraction = 0;
-
-	*number = 0;
-	for (text += negative; g_ascii_isdigit(*text); text++, whole++)
-		*number = *number * 10 + (*text - '0');
-	if (*text == '.')
-		for (text++; g_ascii_isdigit(*text); text++, fraction++)
-			*number = *number * 10 + (*text - '0');
-	if (*text || !whole || whole > WHOLE_DIGITS ||
-	    fraction > FRACTION_DIGITS)
-		return false;
-	for (; fraction < FRACTION_DIGITS; fraction++)
-		*number *= 10;
-	if (negative)
-		*number = -*number;
-	return true;
-}
 
 static bool parse(const char *text, struct assertion *a)
 {
@@ -61,8 +36,7 @@ static bool parse(const char *text, struct assertion *a)
 		known |= !strcmp(a->op, ops[i]);
 	op += len;
 	op += strspn(op, " \t");
-	return known && strlen(op) <= WHOLE_DIGITS + FRACTION_DIGITS + 2 &&
-	       parse_number(op, &a->number);
+	return known && value_parse(op, &a->number);
 }
 
 static bool is_number(const struct value *value)
@@ -117,21 +91,21 @@ static bool holds(const struct assertion *a, __int128 number)
 	}
 }
 
-/* The number times FRACTION_SCALE and as text; false: it is null. */
+/* The number times VALUE_PARSE_SCALE and as text; false: it is null. */
 static bool get(const struct value *value, __int128 *number, char **text)
 {
 	switch (value->kind) {
 	case VALUE_UNSIGNED:
-		*number = (__int128)value->number * FRACTION_SCALE;
+		*number = (__int128)value->number * VALUE_PARSE_SCALE;
 		*text = g_strdup_printf("%" PRIu64, value->number);
 		return true;
 	case VALUE_SIGNED:
-		*number = (__int128)value->integer * FRACTION_SCALE;
+		*number = (__int128)value->integer * VALUE_PARSE_SCALE;
 		*text = g_strdup_printf("%" PRId64, value->integer);
 		return true;
 	case VALUE_DECIMAL:
 		*number = (__int128)value->integer *
-			  (FRACTION_SCALE / VALUE_SCALE);
+			  (VALUE_PARSE_SCALE / VALUE_SCALE);
 		*text = g_strdup_printf("%s%" PRId64 ".%04" PRId64,
 			value->integer < 0 ? "-" : "",
 			(int64_t)llabs(value->integer) / VALUE_SCALE,

@@ -28,6 +28,7 @@ static const struct cmd_struct commands[] = {
 	{ "record", cmd_record, "make a trace of a virtual machine's swapping, or of running processes" },
 	{ "hashlab", cmd_hashlab, "what each hash does to the index, on a trace or on chosen pages" },
 	{ "curve", cmd_curve, "hits and writebacks for all pool sizes in one pass" },
+	{ "compare", cmd_compare, "what differs between two reports" },
 	{ "list", cmd_list, "kernels, compressors, allocators, hashes, policies, formats" },
 };
 

@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FRACTION_DIGITS 9	/* of VALUE_PARSE_SCALE */
+#define WHOLE_DIGITS 20
+
 static struct value *value_new(enum value_kind kind)
 {
 	struct value *value = g_new0(struct value, 1);
@@ -138,6 +141,27 @@ void value_quotient(struct value *object, const char *name, __int128 up,
 		value_decimal(object, name, value_scaled(up, down));
 	else
 		value_null(object, name);
+}
+
+bool value_parse(const char *text, __int128 *number)
+{
+	bool negative = *text == '-';
+	int whole = 0, fraction = 0;
+
+	*number = 0;
+	for (text += negative; g_ascii_isdigit(*text); text++, whole++)
+		*number = *number * 10 + (*text - '0');
+	if (*text == '.')
+		for (text++; g_ascii_isdigit(*text); text++, fraction++)
+			*number = *number * 10 + (*text - '0');
+	if (*text || !whole || whole > WHOLE_DIGITS ||
+	    fraction > FRACTION_DIGITS)
+		return false;
+	for (; fraction < FRACTION_DIGITS; fraction++)
+		*number *= 10;
+	if (negative)
+		*number = -*number;
+	return true;
 }
 
 char *value_text(const struct value *value)

@@ -70,6 +70,10 @@ void value_quotient(struct value *object, const char *name, __int128 up,
 /* A number to the nearest of 4 decimals, half away from zero. @down > 0. */
 int64_t value_scaled(__int128 up, __int128 down);
 
+/* A plain decimal number ("-1.5"), at most 20 digits and 9 behind the point; times the scale. */
+#define VALUE_PARSE_SCALE 1000000000
+bool value_parse(const char *text, __int128 *number);
+
 /* A scalar as text, to be freed: "null", "true", "-1.5000", a string as it is. */
 char *value_text(const struct value *value);
 
