@@ -525,9 +525,13 @@ static void destroy(struct run *run)
 	free(run->digest);
 	if (run->trace)
 		trace_close(run->trace);
-	g_free(run->result->codec_version);
-	g_free(run->result->sizes);
-	g_free(run->result->points);
+}
+
+void curve_result_clear(struct curve_result *result)
+{
+	g_free(result->codec_version);
+	g_free(result->sizes);
+	g_free(result->points);
 }
 
 static int write_report(const struct curve_options *o,
@@ -542,17 +546,17 @@ static int write_report(const struct curve_options *o,
 	return output_commit(out);
 }
 
-static int curve(const struct curve_options *o, const char *path)
+int curve_run(const struct curve_options *o, const char *path,
+	      struct curve_result *result)
 {
-	struct curve_result result = {
-		.sampled = o->threshold < SHARDS_ALL || o->sample_size,
-	};
-	struct run run = { .options = o, .result = &result };
-	struct output *out = NULL;
+	struct run run = { .options = o, .result = result };
 	char why[WHY_MAX] = "";
 	int status;
 
-	status = o->sizes ? parse_sizes(o->sizes, &result) : CMD_OK;
+	*result = (struct curve_result){
+		.sampled = o->threshold < SHARDS_ALL || o->sample_size,
+	};
+	status = o->sizes ? parse_sizes(o->sizes, result) : CMD_OK;
 	if (!status)
 		status = create_model(o, o->dedup, 0, &run.zd);
 	if (!status)
@@ -563,25 +567,34 @@ static int curve(const struct curve_options *o, const char *path)
 		status = CMD_INPUT;
 	}
 	if (!status)
-		out = output_open(o->output);
-	if (!status && !out)
-		status = CMD_INPUT;
-	if (!status)
 		status = prepare(&run);
 	if (!status)
 		status = pass(&run);
 	if (!status) {
-		result.path = path;
-		result.trace_format = trace_format(run.trace);
-		result.codec_version = g_strdup(zdedup_codec_version(run.zd));
+		result->path = path;
+		result->trace_format = trace_format(run.trace);
+		result->codec_version = g_strdup(zdedup_codec_version(run.zd));
 		estimate(&run);
 		status = o->compare ? compare(&run) : CMD_OK;
 	}
+	destroy(&run);
+	return status;
+}
+
+static int curve(const struct curve_options *o, const char *path)
+{
+	struct output *out = output_open(o->output);
+	struct curve_result result;
+	int status;
+
+	if (!out)
+		return CMD_INPUT;
+	status = curve_run(o, path, &result);
 	if (status)
 		output_abandon(out);
 	else
 		status = write_report(o, &result, out);
-	destroy(&run);
+	curve_result_clear(&result);
 	return status;
 }
 
@@ -632,14 +645,19 @@ static int check(struct curve_options *o)
 	return parse_rate(o);
 }
 
-int cmd_curve(int argc, char **argv)
+void curve_options_init(struct curve_options *o)
 {
-	struct curve_options o = {
+	*o = (struct curve_options){
 		.kernel = "7.2", .compressor = "lz4", .zpool = "zsmalloc",
 		.hash = "xxh64", .dedup = "none", .grid = "log",
 		.format = "text", .seed = 1, .points = 64,
 		.accept_threshold_percent = 90, .threshold = SHARDS_ALL,
 	};
+}
+
+int cmd_curve(int argc, char **argv)
+{
+	struct curve_options o;
 	const struct option_spec specs[] = {
 		{ "--kernel", "7.2", OPTION_STRING, &o.kernel, "whose behaviour; 7.2", 0, 0 },
 		{ "--compressor", "NAME[:level=N]", OPTION_STRING, &o.compressor, "lz4", 0, 0 },
@@ -672,6 +690,7 @@ int cmd_curve(int argc, char **argv)
 	const char *path;
 	int status;
 
+	curve_options_init(&o);
 	switch (options_parse(&table, argc, argv, &path)) {
 	case OPTIONS_HELP:
 		return CMD_OK;

@@ -48,6 +48,13 @@ struct curve_result {
 	unsigned int nr_compared;
 };
 
+/* What the command does unless it is told otherwise. */
+void curve_options_init(struct curve_options *options);
+/* Opens the trace at @path and finds the curve. A status; @result is to be cleared in either case. */
+int curve_run(const struct curve_options *options, const char *path,
+	      struct curve_result *result);
+void curve_result_clear(struct curve_result *result);
+
 void curve_report_json(FILE *file, const struct curve_options *options,
 		       const struct curve_result *result);
 void curve_report_csv(FILE *file, const struct curve_result *result);

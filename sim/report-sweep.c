@@ -75,7 +75,7 @@ static const struct value *figure(const struct value *run, unsigned int i)
 {
 	const char *format = value_find(run, "trace.format")->string;
 	g_autofree char *path = g_strdup_printf("over_time.%s.%s",
-		!strcmp(format, "raw") ? "last" : "mean", figures[i].path);
+		report_moment(format), figures[i].path);
 
 	return value_find(run, figures[i].moment ? path : figures[i].path);
 }

@@ -243,33 +243,40 @@ static void cpu(FILE *file, const struct value *report)
 	fputc('\n', file);
 }
 
+const char *report_moment(const char *format)
+{
+	return strcmp(format, "raw") ? "mean" : "last";
+}
+
+const char *report_judgement(int64_t percent)
+{
+	if (percent < WORTH_NOT_BELOW)
+		return "not worth it";
+	if (percent < WORTH_FROM)
+		return "a close call, weigh it against the CPU time (--timing)";
+	return "worth it";
+}
+
 static void verdict_of_savings(FILE *file, const struct sample *s,
 			       const char *when)
 {
 	uint64_t pool = s->v[SAMPLE_BASELINE_POOL_BYTES];
-	int64_t net = sample_saved_net(s), scaled;
+	int64_t net = sample_saved_net(s);
 	char buf[REPORT_BYTES_MAX];
-	const char *judgement;
 
 	if (!pool) {
 		fprintf(file, "Nothing reached the pool: there is nothing for dedup to save.\n");
 		return;
 	}
-	scaled = value_scaled((__int128)net * 100, pool);
-	if (scaled < WORTH_NOT_BELOW)
-		judgement = "not worth it";
-	else if (scaled < WORTH_FROM)
-		judgement = "a close call, weigh it against the CPU time (--timing)";
-	else
-		judgement = "worth it";
 	fprintf(file, "Dedup would %s %s of the pool here (%s): %s.\n",
 		net < 0 ? "cost" : "save",
-		report_percent(buf, llabs(net), pool), when, judgement);
+		report_percent(buf, llabs(net), pool), when,
+		report_judgement(value_scaled((__int128)net * 100, pool)));
 }
 
 static void verdict(FILE *file, const struct replay_result *r)
 {
-	bool pages = !strcmp(r->format, "raw");
+	bool pages = strcmp(report_moment(r->format), "mean");
 	const char *when = pages ? "after the last page" : "mean over time";
 	struct sample s = r->over_time.last;
 	char buf[REPORT_BYTES_MAX], pool[REPORT_BYTES_MAX];

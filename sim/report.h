@@ -21,6 +21,11 @@ struct value *report_trace(const char *path, const char *format,
 /* What a trace of this vantage cannot tell, a sentence; NULL when it is all there. */
 const char *report_vantage(const char *vantage);
 
+/* The member of over_time that is the verdict: a stream's "mean", a page set's "last". */
+const char *report_moment(const char *format);
+/* Is a saving of so many percent of the pool (as a VALUE_DECIMAL) worth it? */
+const char *report_judgement(int64_t percent);
+
 void report_json(FILE *file, const struct value *value);
 /* A header line of dotted names and a line of values; arrays are left out. */
 void report_csv(FILE *file, const struct value *value);
