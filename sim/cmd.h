@@ -23,6 +23,7 @@ int cmd_gen(int argc, char **argv);
 int cmd_record(int argc, char **argv);
 int cmd_hashlab(int argc, char **argv);
 int cmd_curve(int argc, char **argv);
+int cmd_advise(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 

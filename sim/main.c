@@ -19,6 +19,7 @@ struct cmd_struct {
 };
 
 static const struct cmd_struct commands[] = {
+	{ "advise", cmd_advise, "is dedup worth it here, which compressor, which pool size" },
 	{ "replay", cmd_replay, "run a trace through the model and report" },
 	{ "sweep", cmd_sweep, "run a trace through many configurations at once" },
 	{ "info", cmd_info, "what is in a trace, and how much of it is shared" },
