@@ -289,9 +289,10 @@ struct kmem_cache *kmem_cache_create(const char *name, unsigned int size,
 		return NULL;
 	memset(s, 0, bytes);
 	s->ctor = ctor;
-	s->align = max(flags & SLAB_HWCACHE_ALIGN ? 64U : 16U, align);
-	/* aligned_alloc wants a multiple of the alignment; 16 hold a slab_free. */
-	s->size = ALIGN(size, s->align);
+	/* ARCH_SLAB_MINALIGN: at 16 an object of 72 bytes would take 80 */
+	s->align = max(flags & SLAB_HWCACHE_ALIGN ? 64U : 8U, align);
+	/* aligned_alloc wants a multiple of the alignment */
+	s->size = ALIGN(max((size_t)size, sizeof(struct slab_free)), s->align);
 	mutex_lock(&caches_lock);
 	list_add_tail(&s->list, &caches);
 	mutex_unlock(&caches_lock);
