@@ -113,6 +113,26 @@ assert v["pool"]["bytes"] == want, (v["pool"], want)
 assert abs(v["pool"]["percent_of_totalram"] - want * 100 / (64 << 20)) < 1e-4
 END
 result "the verdict is that of the runs and the curve" $?
+# 39 pages that stay, and one that goes out and comes back all the time
+mkdir back && cp few.raw back/pages.raw
+awk 'BEGIN {
+	print "seq,time_us,op,slot,page"
+	for (seq = 0; seq < 39; seq++)
+		printf "%d,%d,store,%d,%d\n", seq, seq, seq, seq
+	for (; seq < 6000; seq += 2) {
+		printf "%d,%d,store,100,39\n", seq, seq
+		printf "%d,%d,load,100,39\n", seq + 1, seq + 1
+	}
+}' >back/ops.csv
+exits "one page comes back" 0 advise --format json -o back.json back
+python3 - <<'END' 2>err
+import json
+a = json.load(open("back.json"))
+peak = max(r["over_time"]["at_peak"]["density"]["pool_bytes"] for r in a["sweep"]["runs"])
+assert 0 < a["verdict"]["pool"]["bytes"] * 8 < peak, (a["verdict"]["pool"], peak)
+assert a["verdict"]["pool"]["hit_percent"] >= 99
+END
+result "a pool for it is enough" $?
 exits "JSON of a page set" 0 advise --format json few.raw
 said "has no pool" out '"pool": null'
 said "and the least of the memory" out '"name": "zstd"'

@@ -165,9 +165,11 @@ echo '[[1], 2]' >p.json
 exits "JSON that is no object" 3 compare p.json none.json
 sed 's/"zswpin": [0-9]*/"zswpin": 1e300/' always.json >p.json
 exits "a number beyond all" 3 compare p.json always.json
-awk 'BEGIN { printf "{\"schema\": \"zdedup.replay/1\", \"deep\": "; for (i = 0; i < 900; i++) printf "["
-	for (i = 0; i < 900; i++) printf "]"; print "}" }' >p.json
-exits "brackets in brackets" 3 compare p.json none.json
+deep=$(printf '%900s' '' | tr ' ' '[')$(printf '%900s' '' | tr ' ' ']')
+sed "1s/{/{ \"deep\": $deep,/" always.json >p.json
+exits "brackets in brackets" 3 compare p.json p.json
+sed 's,zdedup.replay/1,zdedup.replay/2,' always.json >p.json
+exits "a report of another version" 3 compare p.json p.json
 exits "a folder that is not there" 3 compare -o no/where none.json none.json
 
 finish

@@ -41,7 +41,8 @@ die()
 
 compile()	# OPTIMIZATION SOURCE OBJECT
 {
-	$CC $CFLAGS "$1" -I "$work/lib" -I "$work/lib/compat/include" \
+	$CC $CFLAGS "$1" -iquote "$work/lib/compat" \
+		-I "$work/lib" -I "$work/lib/compat/include" \
 		-I "$work/unit" -I "$work" -iquote "$work/traces" -iquote "$work/sim" \
 		-c "$2" -o "$3"
 }
