@@ -23,6 +23,7 @@
 
 #include "../sim/pages.h"
 #include "../sim/shards.h"
+#include "../sim/words.h"
 #include "zdedup.h"
 
 #define BATCH 50u
@@ -36,19 +37,19 @@ struct event {
 
 /**
  * struct bench - a trace in memory: of contents, their lengths; of events, those
- * that a pool sees
+ * that a pool sees; and what is in the slots at the end
  */
 struct bench {
 	struct trace *trace;
 	struct trace_summary sum;
-	GArray *events;
-	uint16_t *weight;
+	GArray *events, *left;
+	uint16_t *weight, *words;
 	uint64_t copies, contents, seed, stores;
-	bool dedup;
+	bool dedup, known;
 };
 
 struct errors {
-	double sum, most;
+	double sum, most, wide;
 	uint64_t nr, held;
 };
 
@@ -81,6 +82,13 @@ static uint32_t weigh(void *data, uint32_t content)
 	return b->weight[content % b->contents];
 }
 
+static uint32_t guess(void *data, uint32_t content)
+{
+	const struct bench *b = data;
+
+	return b->words[content % b->contents];
+}
+
 static struct zdedup *make_model(void)
 {
 	struct zdedup_config config;
@@ -102,6 +110,8 @@ static void read_trace(struct bench *b, const char *path)
 	struct zdedup_facts facts;
 	struct trace_event ev;
 	struct pages *pages;
+	GHashTableIter iter;
+	gpointer key, value;
 	const char *reason;
 	char why[1024];
 	int got;
@@ -114,15 +124,18 @@ static void read_trace(struct bench *b, const char *path)
 		die(reason);
 	b->contents = b->sum.nr_pages;
 	b->weight = g_new0(uint16_t, b->contents);
+	b->words = g_new0(uint16_t, b->contents);
 	b->events = g_array_new(FALSE, FALSE, sizeof(struct event));
+	b->left = g_array_new(FALSE, FALSE, sizeof(struct event));
 	while ((got = trace_next(b->trace, &ev, why, sizeof(why))) > 0) {
-		gpointer key = (gpointer)(uintptr_t)(ev.slot * 32 + ev.type);
 		struct event event = {
 			.slot = (uint32_t)ev.slot, .type = ev.type,
 			.op = ev.op,
-			.held = (uint32_t)(uintptr_t)
-				g_hash_table_lookup(held, key),
 		};
+
+		key = (gpointer)(uintptr_t)(ev.slot * 32 + ev.type);
+		event.held = (uint32_t)(uintptr_t)
+			     g_hash_table_lookup(held, key);
 
 		g_hash_table_remove(held, key);
 
@@ -140,12 +153,25 @@ static void read_trace(struct bench *b, const char *path)
 						  event.content), &facts);
 				b->weight[event.content] =
 					(uint16_t)MIN(facts.length, 4096u);
+				b->words[event.content] = (uint16_t)
+					words_distinct(trace_page(b->trace,
+							event.content));
 			}
 		}
 		g_array_append_val(b->events, event);
 	}
 	if (got < 0)
 		die(why);
+	g_hash_table_iter_init(&iter, held);
+	while (g_hash_table_iter_next(&iter, &key, &value)) {
+		struct event left = {
+			.slot = (uint32_t)((uintptr_t)key / 32),
+			.type = (uintptr_t)key % 32,
+			.held = (uint32_t)(uintptr_t)value,
+		};
+
+		g_array_append_val(b->left, left);
+	}
 	g_hash_table_destroy(held);
 	pages_free(pages);
 	zdedup_destroy(zd);
@@ -157,7 +183,8 @@ static void do_event(const struct bench *b, struct shards *shards,
 	uint64_t slot = ev->slot + copy * b->sum.slots[ev->type];
 
 	if (ev->held && ev->op == TRACE_LOAD)
-		shards_load(shards, ev->type, slot);
+		shards_load(shards, ev->type, slot,
+			    (uint32_t)(ev->held - 1 + copy * b->contents));
 	if (ev->held)
 		shards_drop(shards, ev->type, slot,
 			    (uint32_t)(ev->held - 1 + copy * b->contents));
@@ -167,13 +194,21 @@ static void do_event(const struct bench *b, struct shards *shards,
 	shards_tick(shards);
 }
 
+static void stays(const struct bench *b, struct shards *shards,
+		  const struct event *ev, uint64_t copy)
+{
+	shards_stays(shards, ev->type,
+		     ev->slot + copy * b->sum.slots[ev->type],
+		     (uint32_t)(ev->held - 1 + copy * b->contents));
+}
+
 static struct shards *run(struct bench *b, uint32_t threshold, uint64_t seed)
 {
 	const struct shards_options options = {
 		.dedup = b->dedup, .threshold = threshold,
-		.intervals = threshold < SHARDS_ALL,
+		.sample = threshold < SHARDS_ALL, .known = b->known,
 	};
-	const struct shards_source source = { hash_content, weigh, b };
+	const struct shards_source source = { hash_content, weigh, guess, b };
 	struct trace_summary sum = b->sum;
 	struct shards *shards;
 
@@ -191,6 +226,10 @@ static struct shards *run(struct bench *b, uint32_t threshold, uint64_t seed)
 					 &g_array_index(b->events,
 							struct event, i),
 					 copy);
+	for (guint i = 0; i < b->left->len; i++)
+		for (uint64_t copy = 0; copy < b->copies; copy++)
+			stays(b, shards, &g_array_index(b->left, struct event,
+							i), copy);
 	shards_finish(shards);
 	return shards;
 }
@@ -202,6 +241,7 @@ static void add_error(struct errors *errors, const struct shards_estimate *e,
 
 	errors->sum += error;
 	errors->most = fmax(errors->most, error);
+	errors->wide += (e->high - e->low) / 2 * unit;
 	errors->nr++;
 	/* what both round to is the same */
 	errors->held += e->low * unit <= truth * unit + 1e-9 &&
@@ -209,8 +249,8 @@ static void add_error(struct errors *errors, const struct shards_estimate *e,
 }
 
 static void compare(const struct bench *b, const struct shards *exact,
-		    const struct shards *sample, struct errors *sharing,
-		    struct errors *hits, struct errors *writebacks)
+		    const struct shards *sample, struct errors *hits, struct errors *writebacks,
+		    struct errors *contents)
 {
 	uint64_t step = MAX(shards_step(exact), shards_step(sample));
 	struct shards_sharing truth, guess;
@@ -218,8 +258,8 @@ static void compare(const struct bench *b, const struct shards *exact,
 
 	shards_mean(exact, &truth);
 	shards_mean(sample, &guess);
-	add_error(sharing, &guess.contents, truth.contents.value,
-		  100 / truth.pages);
+	if (guess.pages != truth.pages || guess.contents != truth.contents)
+		die("the duplicates are not those of all");
 	for (unsigned int i = 0; i < POINTS; i++) {
 		double size = (double)shards_peak(exact) *
 			      pow(64, i / (POINTS - 1.) - 1);
@@ -231,6 +271,8 @@ static void compare(const struct bench *b, const struct shards *exact,
 			add_error(hits, &e.hit_rate, t.hit_rate.value, 1);
 		add_error(writebacks, &e.writebacks, t.writebacks.value,
 			  1. / (double)b->stores);
+		add_error(contents, &e.content_writebacks,
+			  t.content_writebacks.value, 1. / (double)b->stores);
 	}
 }
 
@@ -238,22 +280,26 @@ static void print(const char *name, const struct errors *e)
 {
 	if (!e->nr)
 		return;
-	printf("; %s %.4f mean, %.4f most, held %.1f %%", name,
-	       e->sum / (double)e->nr, e->most,
+	printf("; %s %.4f mean, %.4f most, +- %.4f held %.1f %%", name,
+	       e->sum / (double)e->nr, e->most, e->wide / (double)e->nr,
 	       100. * (double)e->held / (double)e->nr);
 }
 
 int main(int argc, char **argv)
 {
-	struct errors sharing = { 0 }, hits = { 0 }, writebacks = { 0 };
-	struct bench b = { .dedup = argc < 6 };
+	struct errors hits = { 0 }, writebacks = { 0 }, contents = { 0 };
+	struct bench b = { .dedup = true };
 	struct shards *exact, *sample;
 	uint64_t seeds;
 	double rate;
 
 	if (argc < 5) {
-		fprintf(stderr, "usage: curve-error TRACE COPIES RATE SEEDS [none]\n");
+		fprintf(stderr, "usage: curve-error TRACE COPIES RATE SEEDS [none] [known]\n");
 		return 2;
+	}
+	for (int i = 5; i < argc; i++) {
+		b.dedup &= strcmp(argv[i], "none") != 0;
+		b.known |= !strcmp(argv[i], "known");
 	}
 	b.copies = g_ascii_strtoull(argv[2], NULL, 10);
 	rate = g_ascii_strtod(argv[3], NULL);
@@ -262,18 +308,21 @@ int main(int argc, char **argv)
 	exact = run(&b, SHARDS_ALL, 0);
 	for (uint64_t seed = 1; seed <= seeds; seed++) {
 		sample = run(&b, (uint32_t)(rate * SHARDS_ALL), seed);
-		compare(&b, exact, sample, &sharing, &hits, &writebacks);
+		compare(&b, exact, sample, &hits, &writebacks,
+			&contents);
 		shards_free(sample);
 	}
 	printf("%s: %" G_GUINT64_FORMAT " events", argv[1],
 	       b.copies * b.events->len);
-	print("duplicates, points", &sharing);
 	print("hits", &hits);
 	print("writebacks per store", &writebacks);
+	print("content writebacks", &contents);
 	putchar('\n');
 	shards_free(exact);
 	g_array_free(b.events, TRUE);
+	g_array_free(b.left, TRUE);
 	g_free(b.weight);
+	g_free(b.words);
 	trace_close(b.trace);
 	return 0;
 }

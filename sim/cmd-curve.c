@@ -11,15 +11,15 @@
 #include <string.h>
 
 #include <glib.h>
-#include <xxhash.h>
 
 #include "cmd.h"
+#include "curve-facts.h"
 #include "curve-run.h"
 #include "memcgs.h"
 #include "options.h"
 #include "output.h"
-#include "pages.h"
 #include "progress.h"
+#include "replay-options.h"
 #include "slots.h"
 #include "zdedup.h"
 
@@ -29,27 +29,20 @@
 
 /**
  * struct run - one trace
- * @zd:       finds the facts; @probe: says what a store of such a page does
- * @length:   of each content, 0: not known; @kind: its enum zdedup_page_kind
- * @digest:   of each content, with --compare
+ * @zd:       a model of what is asked for; @probe: says what a store of a page does
  * @slots:    what each holds, content + 1
- * @fate:     of a page of one word, by enum page_class
  * @hits:     loads that every pool answers: kept, but without bytes
  */
-enum fate { FATE_POOL, FATE_NO_BYTES, FATE_ZERO_MAP };
-
 struct run {
 	const struct curve_options *options;
 	struct curve_result *result;
 	struct trace *trace;
 	struct pages *pages;
 	struct slots *slots;
+	struct curve_facts *facts;
 	struct shards *shards;
 	struct zdedup *zd, *probe;
-	uint16_t *length;
-	uint8_t *kind;
-	uint64_t (*digest)[2];
-	enum fate fate[PAGE_SAME_FILLED + 1];
+	char *facts_path;
 	bool loads_kept;
 	uint64_t hits;
 };
@@ -85,93 +78,13 @@ static int create_model(const struct curve_options *o, const char *dedup,
 	return CMD_OK;
 }
 
-static void find_facts(struct run *run, uint32_t content,
-		       struct zdedup_facts *out)
-{
-	out->identity = content;
-	if (run->length[content]) {
-		out->length = run->length[content];
-		out->kind = run->kind[content];
-		if (run->digest)
-			memcpy(out->digest, run->digest[content],
-			       sizeof(out->digest));
-		return;
-	}
-	zdedup_page_facts(run->zd, trace_page(run->trace, content), out);
-	/* a page of one word has no length */
-	run->length[content] = (uint16_t)MAX(out->length, 1);
-	run->kind[content] = (uint8_t)out->kind;
-	if (run->digest)
-		memcpy(run->digest[content], out->digest, sizeof(out->digest));
-}
-
-/* What the kernel's rules make of a page of such facts: its bytes in the pool. */
-static int probe(struct run *run, const struct zdedup_facts *facts,
-		 struct zdedup_result *at)
-{
-	struct zdedup_slot slot = { 0, 0 };
-	int err = zdedup_store_facts(run->probe, slot, 0, facts, 1, at);
-
-	zdedup_invalidate(run->probe, slot);
-	return err;
-}
-
-static uint32_t weigh(void *data, uint32_t content)
-{
-	struct zdedup_facts facts;
-	struct zdedup_result at;
-
-	find_facts(data, content, &facts);
-	if (probe(data, &facts, &at) || at.where != ZDEDUP_POOL)
-		return SHARDS_REFUSED;
-	return at.length;
-}
-
-static uint64_t hash_content(void *data, uint32_t content)
-{
-	const struct run *run = data;
-
-	return XXH3_64bits_withSeed(trace_page(run->trace, content),
-				    TRACE_PAGE_SIZE, run->options->seed);
-}
-
-/* Where this kernel leaves pages of one word. */
-static int probe_fates(struct run *run)
-{
-	static const enum zdedup_page_kind kinds[] = {
-		[PAGE_ZERO] = ZDEDUP_PAGE_ZERO,
-		[PAGE_SAME_FILLED] = ZDEDUP_PAGE_SAME_FILLED,
-	};
-	int err = zdedup_swapon(run->probe, 0, 1);
-
-	for (unsigned int i = PAGE_ZERO; i <= PAGE_SAME_FILLED && !err; i++) {
-		struct zdedup_facts facts = { .length = 1, .kind = kinds[i] };
-		struct zdedup_result at;
-
-		err = probe(run, &facts, &at);
-		if (!err && at.where == ZDEDUP_ZERO)
-			run->fate[i] = FATE_ZERO_MAP;
-		else if (!err && at.where == ZDEDUP_POOL && !at.length)
-			run->fate[i] = FATE_NO_BYTES;
-	}
-	if (!err)
-		return CMD_OK;
-	cmd_error("%s: %s", trace_path(run->trace), strerror(-err));
-	return CMD_INPUT;
-}
-
 /*------------------------------------------------------------------ events */
-
-static enum fate fate_of(const struct run *run, uint32_t held)
-{
-	return run->fate[pages_class(run->pages, held - 1)];
-}
 
 static void drop(struct run *run, const struct trace_event *ev, uint32_t held)
 {
 	if (held == SLOT_EMPTY)
 		return;
-	if (fate_of(run, held) == FATE_POOL)
+	if (curve_facts_fate(run->facts, held - 1) == CURVE_POOL)
 		shards_drop(run->shards, ev->type, ev->slot, held - 1);
 	slots_put(run->slots, ev->type, ev->slot, SLOT_EMPTY);
 }
@@ -180,12 +93,15 @@ static void store(struct run *run, const struct trace_event *ev, uint32_t held)
 {
 	uint32_t content = pages_content(run->pages, ev->page);
 
+	enum curve_fate fate = curve_facts_fate(run->facts, content);
+
+	curve_facts_keep(run->facts, content);
 	drop(run, ev, held);
 	slots_put(run->slots, ev->type, ev->slot, content + 1);
-	if (fate_of(run, content + 1) == FATE_ZERO_MAP)
+	if (fate == CURVE_ZERO_MAP)
 		return;
 	run->result->stores++;
-	if (fate_of(run, content + 1) == FATE_POOL)
+	if (fate == CURVE_POOL)
 		shards_store(run->shards, ev->type, ev->slot, content);
 }
 
@@ -200,14 +116,14 @@ static int load(struct run *run, const struct trace_event *ev, uint32_t held)
 			  trace_path(run->trace), ev->seq, ev->slot);
 		return CMD_INPUT;
 	}
-	switch (fate_of(run, held)) {
-	case FATE_POOL:
-		shards_load(run->shards, ev->type, ev->slot);
+	switch (curve_facts_fate(run->facts, held - 1)) {
+	case CURVE_POOL:
+		shards_load(run->shards, ev->type, ev->slot, held - 1);
 		break;
-	case FATE_NO_BYTES:
+	case CURVE_NO_BYTES:
 		run->hits++;
 		break;
-	case FATE_ZERO_MAP:
+	case CURVE_ZERO_MAP:
 		break;
 	}
 	if (!run->loads_kept)
@@ -218,6 +134,7 @@ static int load(struct run *run, const struct trace_event *ev, uint32_t held)
 static int do_event(struct run *run, const struct trace_event *ev)
 {
 	uint32_t held = slots_get(run->slots, ev->type, ev->slot);
+	g_autofree char *wrong = NULL;
 	int status = CMD_OK;
 
 	if (ev->op == TRACE_STORE)
@@ -228,7 +145,19 @@ static int do_event(struct run *run, const struct trace_event *ev)
 		drop(run, ev, held);
 	shards_tick(run->shards);
 	progress_at(++run->result->events);
-	return status;
+	wrong = curve_facts_wrong(run->facts);
+	if (!wrong)
+		return status;
+	cmd_error("%s", wrong);
+	return CMD_INPUT;
+}
+
+static void stays(void *data, unsigned int type, uint64_t slot, uint32_t held)
+{
+	const struct run *run = data;
+
+	if (curve_facts_fate(run->facts, held - 1) == CURVE_POOL)
+		shards_stays(run->shards, type, slot, held - 1);
 }
 
 static int pass(struct run *run)
@@ -247,6 +176,7 @@ static int pass(struct run *run)
 		cmd_error("%s", why);
 		return CMD_INPUT;
 	}
+	slots_each(run->slots, stays, run);
 	shards_finish(run->shards);
 	progress_wipe();
 	return CMD_OK;
@@ -350,7 +280,8 @@ static int model_event(struct run *run, const struct model *model,
 	int err;
 
 	if (ev->op == TRACE_STORE) {
-		find_facts(run, pages_content(run->pages, ev->page), &facts);
+		curve_facts_get(run->facts,
+				pages_content(run->pages, ev->page), &facts);
 		err = memcgs_need(model->memcgs, ev->memcg, model->zd);
 		if (!err)
 			err = zdedup_store_facts(model->zd, slot, ev->memcg,
@@ -476,53 +407,43 @@ static int prepare(struct run *run)
 {
 	const struct curve_options *o = run->options;
 	const struct trace_summary *sum = trace_summary(run->trace);
-	const struct shards_source source = {
-		.hash = hash_content,
-		.weight = weigh,
-		.data = run,
-	};
-	const struct shards_options options = {
+	struct shards_options options = {
 		.dedup = strcmp(o->dedup, "none") != 0,
-		.intervals = run->result->sampled,
+		.sample = run->result->sampled,
 		.threshold = o->threshold,
 		.sample_size = o->sample_size,
 		.sizes = run->result->sizes,
 		.nr = run->result->nr,
 	};
-	const char *why = "carries no bytes: its contents cannot be compressed";
+	struct shards_source source;
+	int status;
 
 	run->loads_kept = zdedup_kernel_keeps_loads(o->kernel);
-	if (sum->has_pages) {
-		run->pages = pages_new(run->trace, &why);
-		run->slots = slots_new(sum);
-		run->shards = shards_new(sum, sum->nr_pages, &options,
-					 &source);
-		run->length = calloc(sum->nr_pages + 1, sizeof(*run->length));
-		run->kind = calloc(sum->nr_pages + 1, sizeof(*run->kind));
-		if (o->compare)
-			run->digest = calloc(sum->nr_pages + 1,
-					     sizeof(*run->digest));
-		if (run->pages)
-			why = "out of memory";
-	}
-	if (!run->pages || !run->slots || !run->shards || !run->length ||
-	    !run->kind || (o->compare && !run->digest)) {
-		cmd_error("%s: %s", trace_path(run->trace), why);
-		return CMD_INPUT;
-	}
-	return probe_fates(run);
+	run->facts_path = replay_facts_path(o->facts, o->keep_facts,
+					    trace_path(run->trace));
+	status = curve_facts_new(run->trace, run->facts_path, o, run->probe,
+				 &run->facts);
+	if (status)
+		return status;
+	run->pages = curve_facts_pages(run->facts);
+	run->slots = slots_new(sum);
+	source = curve_facts_source(run->facts);
+	options.known = curve_facts_known(run->facts);
+	run->shards = shards_new(sum, sum->nr_pages, &options, &source);
+	if (run->slots && run->shards)
+		return CMD_OK;
+	cmd_error("%s: out of memory", trace_path(run->trace));
+	return CMD_INPUT;
 }
 
 static void destroy(struct run *run)
 {
-	pages_free(run->pages);
+	curve_facts_free(run->facts);
 	slots_free(run->slots);
 	shards_free(run->shards);
 	zdedup_destroy(run->zd);
 	zdedup_destroy(run->probe);
-	free(run->length);
-	free(run->kind);
-	free(run->digest);
+	g_free(run->facts_path);
 	if (run->trace)
 		trace_close(run->trace);
 }
@@ -577,6 +498,8 @@ int curve_run(const struct curve_options *o, const char *path,
 		estimate(&run);
 		status = o->compare ? compare(&run) : CMD_OK;
 	}
+	if (!status)
+		status = curve_facts_save(run.facts);
 	destroy(&run);
 	return status;
 }
@@ -642,6 +565,8 @@ static int check(struct curve_options *o)
 				 o->dedup);
 	if (o->sample && o->sample_size)
 		return cmd_usage("curve", "--sample and --sample-size cannot both be given");
+	if (o->facts && o->keep_facts)
+		return cmd_usage("curve", "--facts and --keep-facts do not go together");
 	return parse_rate(o);
 }
 
@@ -672,6 +597,8 @@ int cmd_curve(int argc, char **argv)
 		{ "--zpool", "NAME", OPTION_STRING, &o.zpool, "allocator of --compare; zsmalloc", 0, 0 },
 		{ "--hash", "NAME", OPTION_STRING, &o.hash, "of --compare's dedup index; xxh64", 0, 0 },
 		{ "--accept-threshold-percent", "N", OPTION_NUMBER, &o.accept_threshold_percent, "of --compare; 90", 0, 100 },
+		{ "--facts", "FILE", OPTION_STRING, &o.facts, "keep lengths (and digests of --compare) in FILE, and take those that are there", 0, 0 },
+		{ "--keep-facts", NULL, OPTION_TRUE, &o.keep_facts, "the same in TRACE.facts", 0, 0 },
 		{ "--input-format", "NAME", OPTION_STRING, &o.input_format, "do not probe the trace's content", 0, 0 },
 		{ "--format", "text|json|csv", OPTION_STRING, &o.format, "text", 0, 0 },
 		{ "-o", "FILE", OPTION_STRING, &o.output, "instead of stdout", 0, 0 },

@@ -102,7 +102,8 @@ static int write_report(const struct replay_options *o,
 static int run_and_report(const struct replay_options *o, struct run *run,
 			  struct trace *trace)
 {
-	g_autofree char *facts = replay_facts_path(o, trace_path(trace));
+	g_autofree char *facts = replay_facts_path(o->facts, o->keep_facts,
+						    trace_path(trace));
 	const struct pass_options how = { .what = "replay", .jobs = 1,
 					   .verify = true, .facts = facts };
 	struct output *out = output_open(o->output);

@@ -162,7 +162,8 @@ static void free_runs(const struct sweep *sweep, struct run **runs)
 static int sweep_pass(struct sweep *sweep, struct trace *trace,
 		      struct run *const *runs, unsigned int loads)
 {
-	g_autofree char *facts = replay_facts_path(&sweep->common,
+	g_autofree char *facts = replay_facts_path(sweep->common.facts,
+						   sweep->common.keep_facts,
 						   trace_path(trace));
 	const struct pass_options how = {
 		.what = trace_path(trace), .jobs = (unsigned int)sweep->jobs,

@@ -67,22 +67,25 @@ static struct value *point_object(uint64_t size,
 	return row;
 }
 
-/* Pages per content, and which part of the pages is a content's second, third ... */
+/*
+ * Pages per content, and which part of the pages is a content's second, third ...
+ * Known of all, so that the interval of a sample has no width.
+ */
 static struct value *sharing_object(const struct shards_sharing *s,
 				    bool sampled)
 {
-	const struct shards_estimate *c = &s->contents;
+	double percent = s->pages > 0 ? 100 * (1 - s->contents / s->pages) : -1;
 	struct value *object = value_object(), *interval;
 
 	add_number(object, "pages", s->pages);
-	add_number(object, "contents", c->value);
-	add_number(object, "ratio", c->value > 0 ? s->pages / c->value : -1);
-	add_number(object, "duplicate_percent", s->pages > 0 ?
-		   100 * fmax(0, 1 - c->value / s->pages) : -1);
+	add_number(object, "contents", s->contents);
+	add_number(object, "ratio", s->contents > 0 ? s->pages / s->contents :
+						      -1);
+	add_number(object, "duplicate_percent", percent);
 	if (sampled && s->pages > 0) {
 		interval = value_object();
-		add_number(interval, "low", 100 * (1 - c->high / s->pages));
-		add_number(interval, "high", 100 * (1 - c->low / s->pages));
+		add_number(interval, "low", percent);
+		add_number(interval, "high", percent);
 		value_add(object, "duplicate_percent_95", interval);
 	}
 	return object;
@@ -259,20 +262,13 @@ static void text_points(FILE *file, const struct curve_result *result)
 }
 
 static void text_sharing(FILE *file, const char *name,
-			 const struct shards_sharing *s, bool sampled)
+			 const struct shards_sharing *s)
 {
-	const struct shards_estimate *c = &s->contents;
-
-	if (s->pages <= 0 || c->value <= 0)
+	if (s->pages <= 0 || s->contents <= 0)
 		return;
-	fprintf(file, "%s: %.0f pages, %.0f contents: %.4f pages per content, %.2f %% duplicates",
-		name, s->pages, c->value, s->pages / c->value,
-		100 * fmax(0, 1 - c->value / s->pages));
-	if (sampled)
-		fprintf(file, " (%.2f to %.2f with 95 %% confidence)",
-			100 * (1 - c->high / s->pages),
-			100 * (1 - c->low / s->pages));
-	fputc('\n', file);
+	fprintf(file, "%s: %.0f pages, %.0f contents: %.4f pages per content, %.2f %% duplicates\n",
+		name, s->pages, s->contents, s->pages / s->contents,
+		100 * (1 - s->contents / s->pages));
 }
 
 static void text_compared(FILE *file, const struct curve_result *result)
@@ -312,8 +308,8 @@ void curve_report_text(FILE *file, const struct curve_options *options,
 			PRIu64 ")", result->sampled_contents,
 			100. * result->threshold / SHARDS_ALL, options->seed);
 	fputc('\n', file);
-	text_sharing(file, "On average", &result->mean, result->sampled);
-	text_sharing(file, "At the end", &result->last, result->sampled);
+	text_sharing(file, "On average", &result->mean);
+	text_sharing(file, "At the end", &result->last);
 	if (!result->stores) {
 		fputs("This trace holds NO STORE that a pool would see.\n",
 		      file);

@@ -16,9 +16,9 @@
 /* What the command line asks for. */
 struct curve_options {
 	const char *input_format, *kernel, *compressor, *dedup, *zpool, *hash;
-	const char *sample, *sizes, *grid, *format, *output;
+	const char *sample, *sizes, *grid, *format, *output, *facts;
 	uint64_t sample_size, seed, points, accept_threshold_percent;
-	bool compare;
+	bool compare, keep_facts;
 	uint32_t threshold;	/* of SHARDS_ALL */
 };
 

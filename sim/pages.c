@@ -171,6 +171,11 @@ enum page_class pages_class(const struct pages *pages, uint32_t content)
 	return pages->class[content];
 }
 
+uint32_t pages_tag(const struct pages *pages, uint32_t content)
+{
+	return pages->tag[content];
+}
+
 uint64_t pages_unique(const struct pages *pages)
 {
 	return pages->unique;

@@ -123,13 +123,13 @@ int replay_options_check(const char *command, struct replay_options *o)
 	return CMD_OK;
 }
 
-char *replay_facts_path(const struct replay_options *options, const char *path)
+char *replay_facts_path(const char *facts, bool keep_facts, const char *path)
 {
 	size_t len = strlen(path);
 
-	if (options->facts)
-		return g_strdup(options->facts);
-	if (!options->keep_facts)
+	if (facts)
+		return g_strdup(facts);
+	if (!keep_facts)
 		return NULL;
 	/* beside a directory, not in it */
 	while (len > 1 && path[len - 1] == '/')

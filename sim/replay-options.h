@@ -51,7 +51,8 @@ int replay_options_among(const char *command, const char *option,
 			 const char *value, const char *const *values);
 
 /* The file of facts for the trace at @path, to be freed; NULL: none asked for. */
-char *replay_facts_path(const struct replay_options *options, const char *path);
+char *replay_facts_path(const char *facts, bool keep_facts,
+			const char *path);
 uint64_t replay_totalram_pages(const struct replay_options *options);
 /* Does the run share contents? Any policy but "none". */
 bool replay_dedups(const struct replay_options *options);

@@ -2,10 +2,10 @@
 /*
  * shards.h - a curve of all contents, or of a sample of them
  *
- * SHARDS (Waldspurger et al., FAST '15): a content is looked at when the hash of its
- * bytes lies below a threshold, so all pages that share it are, or none; depths
- * and counts are scaled by the inverse of the share. With a fixed size the threshold
- * is lowered as contents come. docs/CURVE.md tells how the intervals are made.
+ * SHARDS (Waldspurger et al., FAST '15): a content is followed when the hash of its
+ * bytes lies below a threshold, so all pages that share it are, or none. With a
+ * fixed size the threshold is lowered as contents come. What is cheap to know of
+ * the others is used to correct the sample; docs/CURVE.md tells how.
  */
 #ifndef SIM_SHARDS_H
 #define SIM_SHARDS_H
@@ -18,24 +18,33 @@
 #define SHARDS_ALL (1u << 27)	/* a threshold that every hash is below */
 #define SHARDS_REFUSED 0u	/* a weight: no pool keeps the content */
 
-/* What is asked of a content once, and again after all its pages went. */
+/**
+ * struct shards_source - what is asked of a content once, or again after its pages went
+ * @hash:   its low bits are not looked at
+ * @weight: SHARDS_REFUSED, or its bytes in a pool
+ * @guess:  a number that grows about as the weight does, and costs less; not asked
+ *          for where all weights are known
+ */
 struct shards_source {
 	uint64_t (*hash)(void *data, uint32_t content);
 	uint32_t (*weight)(void *data, uint32_t content);
+	uint32_t (*guess)(void *data, uint32_t content);
 	void *data;
 };
 
 /**
  * struct shards_options
  * @dedup:       contents are shared
+ * @sample:      a part is followed, and there are intervals
+ * @known:       the weight of each content may be asked for
  * @threshold:   of SHARDS_ALL
  * @sample_size: the most contents at a time; 0: no such limit
- * @sizes, @nr:  as curve_new
- * @intervals:   none are there for all contents
+ * @sizes, @nr:  the only ones that will be asked for; none: multiples of shards_step
  */
 struct shards_options {
 	bool dedup;
-	bool intervals;
+	bool sample;
+	bool known;
 	uint32_t threshold;
 	uint64_t sample_size;
 	const uint64_t *sizes;
@@ -52,10 +61,9 @@ struct shards_point {
 	struct shards_estimate writebacks, content_writebacks;
 };
 
-/* Pages known exactly, and the contents that they are. */
+/* Pages, and the contents that they are: no estimates, also of a sample. */
 struct shards_sharing {
-	double pages;
-	struct shards_estimate contents;
+	double pages, contents;
 };
 
 struct shards;
@@ -70,12 +78,17 @@ void shards_free(struct shards *shards);
 /* Slots hold one page at most: what was there is dropped first. */
 void shards_store(struct shards *shards, unsigned int type, uint64_t slot,
 		  uint32_t content);
-void shards_load(struct shards *shards, unsigned int type, uint64_t slot);
 /* The slot holds a page of that content, which was stored here. */
+void shards_load(struct shards *shards, unsigned int type, uint64_t slot,
+		 uint32_t content);
 void shards_drop(struct shards *shards, unsigned int type, uint64_t slot,
 		 uint32_t content);
 /* After each event. */
 void shards_tick(struct shards *shards);
+/* At the end, for each page that is still there. */
+void shards_stays(struct shards *shards, unsigned int type, uint64_t slot,
+		  uint32_t content);
+/* After that: what follows may be asked. */
 void shards_finish(struct shards *shards);
 
 /* Of all contents, in SHARDS_ALL; what it was lowered to. */

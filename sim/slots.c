@@ -19,6 +19,7 @@ G_STATIC_ASSERT(sizeof(gpointer) >= sizeof(uint64_t));
 
 struct slots {
 	uint32_t *flat[TRACE_TYPES_MAX];
+	uint64_t nr[TRACE_TYPES_MAX];	/* of the flat ones */
 	GHashTable *sparse[TRACE_TYPES_MAX];
 };
 
@@ -33,6 +34,7 @@ struct slots *slots_new(const struct trace_summary *summary)
 			slots->sparse[t] = g_hash_table_new(NULL, NULL);
 			continue;
 		}
+		slots->nr[t] = summary->slots[t];
 		slots->flat[t] = calloc(summary->slots[t],
 					sizeof(*slots->flat[t]));
 		if (!slots->flat[t]) {
@@ -76,4 +78,34 @@ void slots_put(struct slots *slots, unsigned int type, uint64_t offset,
 		g_hash_table_insert(slots->sparse[type],
 				    (gpointer)(uintptr_t)offset,
 				    (gpointer)(uintptr_t)value);
+}
+
+struct walk {
+	void (*each)(void *data, unsigned int type, uint64_t offset,
+		     uint32_t value);
+	void *data;
+	unsigned int type;
+};
+
+static void visit(gpointer offset, gpointer value, gpointer data)
+{
+	const struct walk *walk = data;
+
+	walk->each(walk->data, walk->type, (uintptr_t)offset,
+		   (uint32_t)(uintptr_t)value);
+}
+
+void slots_each(const struct slots *slots,
+		void (*each)(void *data, unsigned int type, uint64_t offset,
+			     uint32_t value), void *data)
+{
+	for (unsigned int t = 0; t < TRACE_TYPES_MAX; t++) {
+		struct walk walk = { each, data, t };
+
+		for (uint64_t i = 0; i < slots->nr[t]; i++)
+			if (slots->flat[t][i] != SLOT_EMPTY)
+				each(data, t, i, slots->flat[t][i]);
+		if (slots->sparse[t])
+			g_hash_table_foreach(slots->sparse[t], visit, &walk);
+	}
 }

@@ -22,5 +22,9 @@ uint32_t slots_get(const struct slots *slots, unsigned int type,
 		   uint64_t offset);
 void slots_put(struct slots *slots, unsigned int type, uint64_t offset,
 	       uint32_t value);
+/* Each slot that does not hold SLOT_EMPTY. */
+void slots_each(const struct slots *slots,
+		void (*each)(void *data, unsigned int type, uint64_t offset,
+			     uint32_t value), void *data);
 
 #endif /* SIM_SLOTS_H */

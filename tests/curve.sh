@@ -125,9 +125,49 @@ value()
 {
 	grep '"duplicate_percent":' "$1" | tail -n 1 | tr -dc '0-9.'
 }
-bounds=$(grep -A 3 'duplicate_percent_95' s.json | tail -n 3 | tr -d ' ,"a-z:' | tr '\n' ' ')
-echo "$(value all.json) $bounds" | awk '{ exit !($2 < $1 && $1 < $3) }'
-result "the interval holds what is so" $?
+[ "$(value all.json)" = "$(value s.json)" ] && [ -n "$(value s.json)" ]
+result "the duplicates are no estimate" $?
+exits "all, at five sizes" 0 curve "$samples/gcc" --dedup always --sizes 512K,1M,2M,4M,8M --format csv -o all.csv
+# near RATE ...: the sample's curve is near that of all, and its intervals have it
+near()
+{
+	exits "near that: $*" 0 curve "$samples/gcc" --dedup always --sizes 512K,1M,2M,4M,8M --format csv "$@" -o some.csv
+	paste -d, all.csv some.csv | awk -F, 'NR > 1 {
+			n++
+			far += ($2 - $6) ^ 2 > .05 ^ 2 || ($3 / $7 - 1) ^ 2 > .05 ^ 2
+			out += $2 < $9 || $2 > $10 || $3 < $11 || $3 > $12
+		} END { exit n != 5 || far || out }'
+	result "and the intervals hold: $*" $?
+}
+near --sample 0.1
+near --sample 0.1 --seed 2
+near --sample-size 300
+
+# What is kept of a trace is what replay keeps, and all of it also by a sample.
+exits "facts are kept" 0 curve "$samples/gcc" --dedup always --sample 0.1 --facts f --format json -o f1.json
+cp f before
+exits "and taken" 0 curve "$samples/gcc" --dedup always --sample 0.1 --facts f --format json -o f2.json
+cmp -s f1.json f2.json && cmp -s f before
+result "kept facts give the same curve" $?
+exits "a replay takes them" 0 replay "$samples/gcc" --facts f --no-verify --format json -o r1.json
+exits "and computes them" 0 replay "$samples/gcc" --no-verify --format json -o r2.json
+cmp -s r1.json r2.json && cmp -s f before
+result "no length was missing, or another" $?
+exits "with digests" 0 curve "$samples/gcc" --dedup always --compare --facts f --format json -o c1.json
+exits "without a file" 0 curve "$samples/gcc" --dedup always --compare --format json -o c2.json
+cmp -s c1.json c2.json && ! cmp -s f before
+result "a comparison keeps digests, too" $?
+exits "another trace's facts" 3 curve "$samples/py" --facts f -o left.txt
+exits "two files of facts" 2 curve "$samples/py" --facts f --keep-facts
+
+# A trace without bytes: lengths and digests are its own.
+head -c 32 all.csv >key
+exits "without bytes" 0 export --to fingerprint "$samples/gcc" --key-file key -o gcc.zdt
+exits "a curve of that" 0 curve gcc.zdt --dedup always --sizes 512K,1M,2M,4M,8M --format csv
+cmp -s out all.csv
+result "is that of the bytes" $?
+exits "sampled and compared" 0 curve gcc.zdt --dedup always --sample 0.1 --compare
+exits "of a compressor that it has not" 3 curve gcc.zdt --compressor none
 
 exits "a sample of fixed size" 0 curve "$samples/gcc" --sample-size 300 --dedup always --format csv
 [ "$(head -n 1 out | tr ',' '\n' | wc -l)" -eq 8 ] && [ "$(wc -l <out)" -gt 32 ]
@@ -136,6 +176,24 @@ exits "--compare" 0 curve "$samples/gcc" --compare --dedup always --format json
 [ "$(grep -c replay_written_back_pages out)" -eq 5 ] &&
 	grep 'replay_written_back_pages' out | grep -qv ': 0,'
 result "five sizes were replayed" $?
+# field NAME FILE: its values, in order
+field()
+{
+	sed -n "s/^ *\"$1\": \([-0-9.]*\),*\$/\1/p" "$2"
+}
+grep -A 99 '"compare"' out >compared
+size=$(field size compared | tail -n 1)
+rate=$(field replay_hit_rate compared | tail -n 1)
+written=$(field replay_written_back_pages compared | tail -n 1)
+field replay_hit_rate out >rates
+field hit_rate compared | paste -d' ' rates - >both
+field hit_rate_distance compared | paste -d' ' both - |
+	awk '{ far += ($1 - $2 - $3) ^ 2 > 1e-7 } END { exit NR != 5 || far }'
+result "the distance is the difference" $?
+exits "a replay with the last one's limit" 0 replay "$samples/gcc" --dedup always --totalram "$size" --max-pool-percent 100 --no-verify --format json
+[ -n "$rate" ] && [ "$(grep -A 12 '"hits": {' out | sed -n 's/.*"hit_rate": \([0-9.]*\).*/\1/p')" = "$rate" ] &&
+	[ "$(field written_back_pages out | head -n 1)" = "$written" ]
+result "tells the same" $?
 exits "text" 0 curve "$samples/py" --points 4 --grid linear
 [ "$(grep -c '|' out)" -eq 4 ] && grep -q '100.00 %            0  |####' out
 result "a bar for each size, and nothing written back at the peak" $?

@@ -16,8 +16,10 @@
 #include <glib.h>
 
 #include "../../sim/curve.h"
+#include "../../sim/past.h"
 #include "../../sim/shards.h"
 #include "../../sim/stack.h"
+#include "../../sim/tally.h"
 
 #define SLOTS 48u
 #define CONTENTS 40u
@@ -41,21 +43,76 @@ static uint32_t weight_of(uint32_t content)
 
 /*------------------------------------------------------------------- stack */
 
+/* An object; or weight alone, of which only the mark is known. */
 struct plain {
-	uint32_t object, weight;
-	uint64_t depth, most;
+	uint32_t name, weight;
+	bool object;
+	uint64_t above, most;
 };
 
-/* Each object's depth anew after each change. */
-static void plain_depths(struct plain *all, unsigned int nr)
+/* What is above each anew after each change. */
+static void plain_above(struct plain *all, unsigned int nr)
 {
-	uint64_t depth = 0;
+	uint64_t above = 0;
 
 	for (unsigned int i = nr; i--;) {
-		depth += all[i].weight;
-		all[i].depth = depth;
-		all[i].most = MAX(all[i].most, depth);
+		all[i].above = above;
+		all[i].most = MAX(all[i].most, above);
+		above += all[i].weight;
 	}
+}
+
+static void plain_put(struct stack *stack, struct plain *p)
+{
+	struct stack_weight weight = { (int32_t)p->weight,
+				       (float)p->weight / 2 };
+
+	if (p->object) {
+		p->name = stack_push(stack, weight);
+	} else {
+		p->name = stack_mark(stack);
+		stack_put(stack, p->name, weight);
+	}
+}
+
+static void plain_take(struct stack *stack, const struct plain *p)
+{
+	if (p->object)
+		stack_remove(stack, p->name);
+	else
+		stack_take(stack, p->name, (struct stack_weight){
+			(int32_t)p->weight, (float)p->weight / 2 });
+}
+
+/* The next object below, as long as nothing was moved since it went. */
+static const struct plain *plain_below(const struct plain *all, unsigned int i)
+{
+	while (i--)
+		if (all[i].object)
+			return &all[i];
+	return NULL;
+}
+
+static void plain_check(struct stack *stack, const struct plain *all,
+			unsigned int nr)
+{
+	unsigned int i = rng(nr);
+	const struct plain *below = plain_below(all, i);
+
+	assert_int_equal(stack_total(stack), all[0].above + all[0].weight);
+	if (!all[i].object) {
+		/* of an object that has gone since, or of the next: what is above now */
+		if (below)
+			assert_true(stack_above_mark(stack, all[i].name) >=
+				    all[i].above + all[i].weight);
+		return;
+	}
+	assert_int_equal(stack_above(stack, all[i].name), all[i].most);
+	assert_true(fabs(stack_doubt(stack, all[i].name) -
+			 (double)all[i].above / 2) < 1);
+	if (below)
+		assert_true(stack_above_next(stack, all[i].name) >=
+			    all[i].above + all[i].weight);
 }
 
 static void test_stack(void **state)
@@ -66,51 +123,84 @@ static void test_stack(void **state)
 
 	(void)state;
 	rng_state = 88172645463325252u;
-	for (unsigned int step = 0; step < 20000; step++) {
+	for (unsigned int step = 0; step < 40000; step++) {
 		/* waves, so that it grows beyond its places and shrinks again */
 		bool push = rng(100) < (step / 2000 % 2 ? 40u : 60u);
 
 		if ((push && nr < 300) || !nr) {
-			all[nr] = (struct plain){ .weight = rng(4097) };
-			all[nr].object = stack_push(stack, all[nr].weight);
-			nr++;
+			all[nr] = (struct plain){ .weight = rng(4097),
+						  .object = rng(3) };
+			plain_put(stack, &all[nr++]);
 		} else {
 			i = rng(nr);
-			assert_int_equal(stack_weight(stack, all[i].object),
-					 all[i].weight);
-			assert_int_equal(stack_remove(stack, all[i].object),
-					 all[i].most);
+			plain_take(stack, &all[i]);
 			memmove(&all[i], &all[i + 1],
 				(--nr - i) * sizeof(*all));
 		}
-		plain_depths(all, nr);
-		if (nr) {
-			i = rng(nr);
-			assert_int_equal(stack_depth(stack, all[i].object),
-					 all[i].most);
-			assert_int_equal(stack_total(stack), all[0].depth);
-		}
+		plain_above(all, nr);
+		if (nr)
+			plain_check(stack, all, nr);
 	}
 	stack_free(stack);
 }
 
-/* What was reached shrinks with the scale, what is there now does not. */
-static void test_stack_scale(void **state)
+/* What has lost its name still weighs on those below, and on no other. */
+static void test_stack_unname(void **state)
 {
 	struct stack *stack = stack_new();
-	uint32_t low = stack_push(stack, 100), high = stack_push(stack, 900);
+	uint32_t low = stack_push(stack, (struct stack_weight){ 100, 0 });
+	uint32_t middle = stack_push(stack, (struct stack_weight){ 900, 0 });
+	uint32_t high = stack_push(stack, (struct stack_weight){ 10, 0 });
+	uint32_t mark = stack_unname(stack, middle);
 
 	(void)state;
-	stack_remove(stack, high);
-	assert_int_equal(stack_depth(stack, low), 1000);
-	stack_scale(stack, 7, 8);
-	assert_int_equal(stack_depth(stack, low), 875);
-	stack_scale(stack, 1, 100);
-	assert_int_equal(stack_depth(stack, low), 100);
-	high = stack_push(stack, 50);
-	assert_int_equal(stack_depth(stack, low), 150);
-	assert_int_equal(stack_remove(stack, high), 50);
+	assert_int_equal(stack_above(stack, low), 910);
+	assert_int_equal(stack_total(stack), 1010);
+	stack_take(stack, mark, (struct stack_weight){ 900, 0 });
+	stack_put(stack, mark, (struct stack_weight){ 2000, 0 });
+	assert_int_equal(stack_above(stack, low), 2010);
+	assert_int_equal(stack_above(stack, high), 0);
+	assert_int_equal(stack_above_mark(stack, mark), 2010);
+	/* below all that has a name: all there is */
+	assert_int_equal(stack_above_mark(stack, 0), 2110);
 	stack_free(stack);
+}
+
+/*-------------------------------------------------------------------- past */
+
+/*
+ * Depths that two contents reached in turn, and the most after a time, by walking. Never
+ * more is told; and less only where greater ones had to be forgotten.
+ */
+static void test_past(void **state)
+{
+	struct past *past = past_new(3);
+	uint64_t depth[200] = { 0 };
+	unsigned int asked = 0, less = 0;
+
+	(void)state;
+	rng_state = 7;
+	for (uint32_t i = 1; i < 200; i++) {
+		uint64_t most = 0, got;
+
+		depth[i] = 64 * (1 + rng(1000));
+		past_add(past, i % 2, i, depth[i]);
+		assert_int_equal(past_reached(past, i % 2, i), 0);
+		assert_int_equal(past_reached(past, i % 2, i - 1), depth[i]);
+		for (uint32_t at = i; at; at -= MIN(at, 2)) {
+			most = MAX(most, depth[at]);
+			got = past_reached(past, i % 2, at - 1);
+			assert_true(got <= most);
+			asked++;
+			less += got < most;
+		}
+	}
+	assert_in_range(less, 1, asked / 3);
+	assert_int_equal(past_reached(past, 2, 0), 0);
+	past_forget(past, 0);
+	assert_int_equal(past_reached(past, 0, 0), 0);
+	assert_true(past_reached(past, 1, 0) > 0);
+	past_free(past);
 }
 
 /*------------------------------------------------------- pools of one size */
@@ -264,7 +354,14 @@ static uint64_t test_hash(void *data, uint32_t content)
 static uint32_t test_weight(void *data, uint32_t content)
 {
 	(void)data;
-	return weight_of(content);
+	return content > CONTENTS && content % 11 == 0 ? SHARDS_REFUSED :
+	       weight_of(content);
+}
+
+/* In the right direction, no more. */
+static uint32_t test_guess(void *data, uint32_t content)
+{
+	return weight_of(content) / 8 + test_hash(data, content) % 200;
 }
 
 static struct shards *make_shards(uint64_t slots, uint64_t contents,
@@ -272,7 +369,9 @@ static struct shards *make_shards(uint64_t slots, uint64_t contents,
 				  uint64_t *seed)
 {
 	const struct trace_summary summary = { .slots = { slots } };
-	const struct shards_source source = { test_hash, test_weight, seed };
+	const struct shards_source source = {
+		test_hash, test_weight, test_guess, seed,
+	};
 	struct shards *shards = shards_new(&summary, contents, options,
 					   &source);
 
@@ -285,7 +384,7 @@ static void shards_event(struct shards *shards, unsigned int op, uint32_t held,
 			 unsigned int slot, uint32_t content)
 {
 	if (held && op == TRACE_LOAD)
-		shards_load(shards, 0, slot);
+		shards_load(shards, 0, slot, held - 1);
 	if (held)
 		shards_drop(shards, 0, slot, held - 1);
 	if (op == TRACE_STORE)
@@ -318,6 +417,9 @@ static void run_curve(bool dedup, struct walk *walk, struct pool *pools,
 	for (unsigned int i = 0; i < SLOTS; i++)
 		if (walk->content[i])
 			walk_count(walk, i, sizes, walk->writebacks, false);
+	for (unsigned int i = 0; i < SLOTS; i++)
+		if (walk->content[i])
+			shards_stays(shards, 0, i, walk->content[i] - 1);
 }
 
 static void check_curve(bool dedup, uint64_t seed)
@@ -378,118 +480,201 @@ static void test_curve_shared(void **state)
 }
 
 /* The step of the counts is doubled many times: sums up to its multiples stay exact. */
-static void test_curve_steps(void **state)
+static void test_tally(void **state)
 {
-	struct curve *curve = curve_new(NULL, 0, SHARDS_ALL);
-	uint32_t pages[4000], content;
+	struct tally *tally = tally_new(NULL, 0, 1024);
 
 	(void)state;
-	curve_share(curve, SHARDS_ALL);
-	for (unsigned int i = 0; i < 4000; i++) {
-		content = CURVE_NONE;
-		pages[i] = curve_store(curve, &content, 4096);
-	}
-	/* from the top: each has reached what was put on it, and itself */
-	for (unsigned int i = 4000; i--;) {
-		curve_load(curve, pages[i]);
-		curve_drop(curve, pages[i]);
-	}
-	assert_int_equal(curve_peak(curve), 4000 * 4096);
-	assert_int_equal(curve_step(curve), 256);
-	for (unsigned int i = 1; i <= 4000; i += 13) {
-		assert_int_equal(curve_within(curve, CURVE_LOADS, i * 4096) >> 16,
-				 i);
-		assert_int_equal(curve_within(curve, CURVE_LOADS,
-					      i * 4096 - 256) >> 16, i - 1);
-	}
-	curve_free(curve);
+	for (unsigned int i = 1; i <= 4000; i++)
+		tally_add(tally, i * 64, 1);
+	tally_settle(tally);
+	assert_int_equal(tally_step(tally), 256);
+	assert_int_equal(tally_all(tally), 4000);
+	for (unsigned int i = 4; i <= 4000; i += 4)
+		assert_int_equal(tally_within(tally, i * 64), i);
+	/* and between them in proportion */
+	assert_true(fabs(tally_within(tally, 6 * 64 + 32) - 6.5) < 1e-9);
+	tally_free(tally);
+}
+
+static void test_tally_straighten(void **state)
+{
+	static const double add[] = { 3, -2, 0, 4, -1, -1, 5 };
+	static const double want[] = { 5. / 3, 5. / 3, 5. / 3, 4, 4, 4, 8 };
+	struct tally *tally = tally_new(NULL, 0, 7);
+
+	(void)state;
+	for (unsigned int i = 0; i < 7; i++)
+		tally_add(tally, (i + 1) * 64, add[i]);
+	tally_settle(tally);
+	tally_straighten(tally);
+	for (unsigned int i = 0; i < 7; i++)
+		assert_true(fabs(tally_within(tally, (i + 1) * 64) - want[i]) <
+			    1e-9);
+	tally_free(tally);
 }
 
 /*------------------------------------------------------------------ sample */
 
 #define ALL 20000u
+#define SAMPLE_SLOTS 6000u
+#define SAMPLE_EVENTS 60000u
+#define SEEDS 12u
+#define POINTS 15u
 
-/* One page of each content, then two more of every fourth: 1.5 pages per content. */
+/*
+ * A stream with everything that a sample may be wrong about: four contents have an
+ * eighth of the stores, others a few pages each; some are refused; old pages stay
+ * longer than young ones; weights change with time.
+ */
 static struct shards *run_sample(const struct shards_options *options,
 				 uint64_t seed)
 {
-	struct shards *shards = make_shards(3 * ALL, ALL, options, &seed);
-	unsigned int slot = 0;
+	struct shards *shards = make_shards(SAMPLE_SLOTS, ALL, options, &seed);
+	uint32_t *held = g_new0(uint32_t, SAMPLE_SLOTS);
 
-	for (uint32_t i = 0; i < ALL; i++)
-		shards_event(shards, TRACE_STORE, 0, slot++, i);
-	for (uint32_t i = 0; i < ALL; i += 2)
-		shards_event(shards, TRACE_STORE, 0, slot++, i / 4 * 4);
-	for (uint32_t i = 0; i < ALL; i++)
-		shards_event(shards, TRACE_LOAD, i + 1, i, 0);
+	rng_state = 99;
+	for (unsigned int i = 0; i < SAMPLE_EVENTS; i++) {
+		uint32_t slot = rng(rng(3) ? SAMPLE_SLOTS / 4 : SAMPLE_SLOTS);
+		unsigned int op = held[slot] ? rng(3) : TRACE_STORE;
+		uint32_t content = rng(8) ? rng(2) ? rng(1000) :
+					    rng(ALL * (i + 1) / SAMPLE_EVENTS +
+						1) : rng(4);
+
+		shards_event(shards, op, held[slot], slot, content);
+		held[slot] = op == TRACE_STORE ? content + 1 : 0;
+	}
+	for (unsigned int i = 0; i < SAMPLE_SLOTS; i++)
+		if (held[i])
+			shards_stays(shards, 0, i, held[i] - 1);
 	shards_finish(shards);
+	g_free(held);
 	return shards;
+}
+
+/* By how much samples are wrong, and on average; how often their intervals hold. */
+struct wrong {
+	double most, sum[POINTS];
+	unsigned int held, all;
+};
+
+static void add_wrong(struct wrong *wrong, unsigned int i,
+		      const struct shards_estimate *e, double truth)
+{
+	wrong->most = MAX(wrong->most, fabs(e->value - truth));
+	wrong->sum[i] += e->value - truth;
+	wrong->held += e->low <= truth + 1e-9 && e->high >= truth - 1e-9;
+	wrong->all++;
+}
+
+static void check_wrong(const struct wrong *wrong, double most)
+{
+	assert_true(wrong->most < most);
+	for (unsigned int i = 0; i < POINTS; i++)
+		assert_true(fabs(wrong->sum[i]) / SEEDS < most / 2.5);
+	assert_true(wrong->held * 100 >= wrong->all * 93);
+}
+
+static void check_sample(const struct shards_options *options, double most)
+{
+	const struct shards_options all = {
+		.dedup = options->dedup, .threshold = SHARDS_ALL,
+	};
+	struct shards *whole = run_sample(&all, 0), *sample;
+	struct wrong hits = { 0 }, pages = { 0 }, contents = { 0 };
+	struct shards_sharing exact, sharing;
+	struct shards_point truth, point;
+
+	shards_mean(whole, &exact);
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		sample = run_sample(options, seed);
+		shards_mean(sample, &sharing);
+		assert_memory_equal(&sharing, &exact, sizeof(exact));
+		for (unsigned int i = 0; i < POINTS; i++) {
+			uint64_t size = (i + 1) * shards_peak(whole) /
+					(POINTS + 1);
+
+			size -= size % shards_step(whole);
+			shards_at(whole, size, 0, &truth);
+			shards_at(sample, size, 0, &point);
+			add_wrong(&hits, i, &point.hit_rate,
+				  truth.hit_rate.value);
+			add_wrong(&pages, i, &point.writebacks,
+				  truth.writebacks.value);
+			add_wrong(&contents, i, &point.content_writebacks,
+				  truth.content_writebacks.value);
+		}
+		shards_free(sample);
+	}
+	shards_free(whole);
+	check_wrong(&hits, most);
+	check_wrong(&pages, most * SAMPLE_EVENTS / 2);
+	check_wrong(&contents, most * SAMPLE_EVENTS / 2);
 }
 
 static void test_sample(void **state)
 {
 	const struct shards_options options = {
-		.dedup = true, .intervals = true, .threshold = SHARDS_ALL / 20,
+		.dedup = true, .sample = true, .threshold = SHARDS_ALL / 20,
 	};
-	struct shards_options all = { .dedup = true, .threshold = SHARDS_ALL };
-	struct shards_sharing exact, sharing;
-	struct shards_point truth, point;
-	struct shards *sample, *whole = run_sample(&all, 7);
 
 	(void)state;
-	sample = run_sample(&options, 7);
-	shards_mean(whole, &exact);
-	shards_mean(sample, &sharing);
-	assert_int_equal(sharing.pages, exact.pages);
-	assert_true(sharing.contents.low <= exact.contents.value &&
-		    sharing.contents.high >= exact.contents.value);
-	assert_true(sharing.contents.high - sharing.contents.low <
-		    exact.contents.value / 5);
-	for (unsigned int i = 1; i < 8; i++) {
-		uint64_t size = i * shards_peak(whole) / 8;
+	check_sample(&options, 0.04);
+}
 
-		size -= size % MAX(shards_step(sample), shards_step(whole));
-		shards_at(whole, size, 0, &truth);
-		shards_at(sample, size, 0, &point);
-		assert_true(fabs(point.hit_rate.value - truth.hit_rate.value) <
-			    0.15);
-		assert_true(fabs(point.writebacks.value -
-				 truth.writebacks.value) <
-			    0.15 * 1.5 * ALL);
-	}
-	shards_free(sample);
-	shards_free(whole);
+static void test_sample_without_dedup(void **state)
+{
+	const struct shards_options options = {
+		.sample = true, .threshold = SHARDS_ALL / 20,
+	};
+
+	(void)state;
+	check_sample(&options, 0.04);
+}
+
+/* What is left is how far the places of those not followed are from the next one. */
+static void test_sample_of_known_weights(void **state)
+{
+	const struct shards_options options = {
+		.dedup = true, .sample = true, .known = true,
+		.threshold = SHARDS_ALL / 20,
+	};
+
+	(void)state;
+	check_sample(&options, 0.02);
 }
 
 static void test_sample_size(void **state)
 {
-	const struct shards_options options = {
-		.dedup = true, .intervals = true, .threshold = SHARDS_ALL,
-		.sample_size = 1000,
+	struct shards_options options = {
+		.dedup = true, .sample = true, .threshold = SHARDS_ALL,
+		.sample_size = 100,
 	};
 	struct shards *shards = run_sample(&options, 3);
-	struct shards_sharing last;
 
 	(void)state;
-	/* 20,000 contents, of which 1000 at most are looked at at a time */
-	assert_true(shards_threshold(shards) < SHARDS_ALL / 16);
-	assert_true(shards_threshold(shards) > SHARDS_ALL / 32);
-	shards_last(shards, &last);
-	assert_int_equal(last.pages, ALL / 2);
-	assert_true(last.contents.low <= ALL / 4 &&
-		    last.contents.high >= ALL / 4);
+	/* of about 2,000 contents at a time */
+	assert_true(shards_threshold(shards) < SHARDS_ALL / 8);
+	assert_true(shards_threshold(shards) > SHARDS_ALL / 64);
 	shards_free(shards);
+	check_sample(&options, 0.04);
+	options.dedup = false;
+	check_sample(&options, 0.04);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stack),
-		cmocka_unit_test(test_stack_scale),
+		cmocka_unit_test(test_stack_unname),
+		cmocka_unit_test(test_past),
 		cmocka_unit_test(test_curve_is_a_pool_of_each_size),
 		cmocka_unit_test(test_curve_shared),
-		cmocka_unit_test(test_curve_steps),
+		cmocka_unit_test(test_tally),
+		cmocka_unit_test(test_tally_straighten),
 		cmocka_unit_test(test_sample),
+		cmocka_unit_test(test_sample_without_dedup),
+		cmocka_unit_test(test_sample_of_known_weights),
 		cmocka_unit_test(test_sample_size),
 	};
 
