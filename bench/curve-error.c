@@ -2,15 +2,16 @@
 /*
  * curve-error.c - how far sampled curves are from the exact one
  *
- * usage: curve-error TRACE COPIES RATE SEEDS [none]
+ * usage: curve-error TRACE COPIES RATE SEEDS [none] [known]
  *
  * Blows the trace up in memory, as zdedup gen --from --interleave 50 does: each copy
  * has slots and contents of its own. One exact curve, then one for each seed;
- * docs/CURVE.md has the figures. One line of output:
+ * docs/CURVE.md has the figures. "none": without dedup; "known": with the lengths of all
+ * contents. One line of output:
  *
- *	events, the mean and greatest error of the duplicates in percentage points
- *	and of the curve (hits, or writebacks per store), and how often the 95 %
- *	intervals of both held
+ *	events; of hits and of writebacks per store, of pages and of contents: the mean
+ *	and the greatest error of the curve, half the mean width of its 95 % intervals
+ *	and how often they held
  */
 #include <math.h>
 #include <stdbool.h>

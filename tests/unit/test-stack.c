@@ -358,10 +358,10 @@ static uint32_t test_weight(void *data, uint32_t content)
 	       weight_of(content);
 }
 
-/* In the right direction, no more. */
+/* It tells next to nothing: what is estimated has to be right all the same. */
 static uint32_t test_guess(void *data, uint32_t content)
 {
-	return weight_of(content) / 8 + test_hash(data, content) % 200;
+	return weight_of(content) / 64 + test_hash(data, content) % 200;
 }
 
 static struct shards *make_shards(uint64_t slots, uint64_t contents,
@@ -525,7 +525,7 @@ static void test_tally_straighten(void **state)
 /*
  * A stream with everything that a sample may be wrong about: four contents have an
  * eighth of the stores, others a few pages each; some are refused; old pages stay
- * longer than young ones; weights change with time.
+ * longer than young ones, and they are the heavy ones.
  */
 static struct shards *run_sample(const struct shards_options *options,
 				 uint64_t seed)
@@ -541,6 +541,8 @@ static struct shards *run_sample(const struct shards_options *options,
 					    rng(ALL * (i + 1) / SAMPLE_EVENTS +
 						1) : rng(4);
 
+		while (slot >= SAMPLE_SLOTS / 4 && weight_of(content) < 2500)
+			content = rng(1000);
 		shards_event(shards, op, held[slot], slot, content);
 		held[slot] = op == TRACE_STORE ? content + 1 : 0;
 	}
@@ -619,7 +621,7 @@ static void test_sample(void **state)
 	};
 
 	(void)state;
-	check_sample(&options, 0.04);
+	check_sample(&options, 0.07);
 }
 
 static void test_sample_without_dedup(void **state)
