@@ -174,7 +174,7 @@ static int read_pages(struct ops *ops, const char *dir, long most)
 
 /*
  * What ratios are held to. A hit that is confirmed by compressing cannot be cheaper
- * than that, and has no bound.
+ * than that, nor one that is trusted for SipHash's sake than that; they have no bound.
  */
 static const struct {
 	const char *name;

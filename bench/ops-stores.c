@@ -159,7 +159,8 @@ static const struct {
 	{ "none", "none", "bytes", "xxh64" },
 	{ "bytes", "always", "bytes", "xxh64" },
 	{ "compressed", "always", "compressed", "xxh64" },
-	{ "trust", "always", "trust", "siphash-2-4-128" },
+	{ "trust", "always", "trust", "xxh3-128-seed" },
+	{ "trust siphash", "always", "trust", "siphash-2-4-128" },
 };
 
 #define WAYS (sizeof(way) / sizeof(way[0]))

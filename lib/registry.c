@@ -69,6 +69,8 @@ static const struct {
 	{ &zhash_xxh64, "XXH64, 64 bits" },
 	{ &zhash_xxh3_64, "XXH3, 64 bits; not in the kernel" },
 	{ &zhash_xxh3_128, "XXH3, 128 bits; not in the kernel" },
+	{ &zhash_xxh3_128_seed, "XXH3, 128 bits, keyed by its seed, but no "
+				"MAC; not in the kernel" },
 	{ &zhash_crc32c, "CRC-32C, 32 bits" },
 	{ &zhash_jhash2, "Jenkins lookup3 with KSM's old seed, 32 bits" },
 	{ &zhash_siphash_1_3, "SipHash-1-3, 64 bits, keyed; the kernel gives "

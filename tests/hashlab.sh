@@ -57,7 +57,7 @@ seq,time_us,op,slot,page
 12,0,store,7,1
 END
 exits "a trace as CSV" 0 hashlab t --format csv
-for hash in xxh64 xxh3-64 xxh3-128 crc32c jhash2 siphash-1-3 siphash-2-4-128; do
+for hash in xxh64 xxh3-64 xxh3-128 xxh3-128-seed crc32c jhash2 siphash-1-3 siphash-2-4-128; do
 	has "$hash: duplicates are true pairs, what is gone is none" trace $hash \
 		"digests pairs false_pairs candidates false_candidates compares hits longest_equal most_candidates" \
 		"8 3 0 3 0 3 3 1 1"
@@ -133,7 +133,7 @@ has "crc32c-bucket: one bucket, no digest twice, a walk of 128" crc32c-bucket cr
 	"one_bucket 0 0 256 128"
 for set in top-bits top-bits-32 single-byte permuted-words permuted-blocks crc32c \
 	crc32c-bucket jhash2 xxh64 xxh3; do
-	for hash in siphash-1-3 siphash-2-4-128; do
+	for hash in siphash-1-3 siphash-2-4-128 xxh3-128-seed; do
 		has "$set: $hash stands" $set $hash \
 			"keyed made_for_this digests false_pairs longest_equal" \
 			"true  256 0 1"

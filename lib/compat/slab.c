@@ -12,6 +12,7 @@
  * own. Sums are taken by whoever asks. A slab is malloc's failure or success, but
  * no allocation in that account: the objects are, one by one.
  */
+#include <linux/align.h>
 #include <linux/bug.h>
 #include <linux/cpumask.h>
 #include <linux/kernel.h>
@@ -59,6 +60,7 @@ struct magazine {
 /* The start of a slab; objects follow from the next cache line on. */
 struct slab {
 	struct slab *next;
+	size_t bytes;
 };
 
 /*
@@ -299,6 +301,46 @@ struct kmem_cache *kmem_cache_create(const char *name, unsigned int size,
 	return s;
 }
 
+/* malloc would keep what it maps beside such a piece to align it. */
+static void *huge_page_alloc(void)
+{
+	char *raw, *p;
+
+	raw = mmap(NULL, 2 * SLAB_BYTES_MAX, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (raw == MAP_FAILED)
+		return NULL;
+	p = PTR_ALIGN(raw, SLAB_BYTES_MAX);
+	if (p > raw)
+		munmap(raw, p - raw);
+	munmap(p + SLAB_BYTES_MAX, raw + SLAB_BYTES_MAX - p);
+	/* a wish: without one, it is as any other memory */
+	madvise(p, SLAB_BYTES_MAX, MADV_HUGEPAGE);
+	return p;
+}
+
+/* Doubles what the cache has, up to a huge page. */
+static struct slab *slab_alloc(struct kmem_cache *s, size_t align, size_t least)
+{
+	size_t bytes = ALIGN(clamp(READ_ONCE(s->bytes), least, SLAB_BYTES_MAX),
+			     align);
+	struct slab *slab;
+
+	slab = bytes == SLAB_BYTES_MAX ? huge_page_alloc() :
+					 aligned_alloc(align, bytes);
+	if (slab)
+		slab->bytes = bytes;
+	return slab;
+}
+
+static void slab_release(struct slab *slab)
+{
+	if (slab->bytes == SLAB_BYTES_MAX)
+		munmap(slab, SLAB_BYTES_MAX);
+	else
+		free(slab);
+}
+
 void kmem_cache_destroy(struct kmem_cache *s)
 {
 	struct slab_count sum = { 0 };
@@ -319,24 +361,9 @@ void kmem_cache_destroy(struct kmem_cache *s)
 	mutex_unlock(&caches_lock);
 	while ((slab = s->slabs)) {
 		s->slabs = slab->next;
-		free(slab);
+		slab_release(slab);
 	}
 	kfree(s);
-}
-
-/* Doubles what the cache has, up to a huge page. */
-static struct slab *slab_alloc(struct kmem_cache *s, size_t align, size_t *bytes)
-{
-	struct slab *slab;
-
-	*bytes = clamp(READ_ONCE(s->bytes), *bytes, SLAB_BYTES_MAX);
-	if (*bytes < SLAB_BYTES_MAX)
-		return aligned_alloc(align, ALIGN(*bytes, align));
-	slab = aligned_alloc(SLAB_BYTES_MAX, ALIGN(*bytes, SLAB_BYTES_MAX));
-	/* a wish: without one, it is as any other memory */
-	if (slab)
-		madvise(slab, *bytes, MADV_HUGEPAGE);
-	return slab;
 }
 
 /* Objects that were never handed out, for one processor. */
@@ -344,17 +371,17 @@ static bool cache_grow(struct kmem_cache *s, struct kmem_cache_cpu *c)
 {
 	size_t align = max(s->align, (size_t)64);
 	size_t head = ALIGN(sizeof(struct slab), align);
-	size_t bytes = max(head + s->size, (size_t)SLAB_BYTES);
-	struct slab *slab = slab_alloc(s, align, &bytes);
+	struct slab *slab = slab_alloc(s, align, max(head + s->size,
+						     (size_t)SLAB_BYTES));
 
 	if (!slab)
 		return false;
 	c->fresh = (char *)slab + head;
-	c->end = (char *)slab + bytes;
+	c->end = (char *)slab + slab->bytes;
 	spin_lock(&s->lock);
 	slab->next = s->slabs;
 	s->slabs = slab;
-	WRITE_ONCE(s->bytes, s->bytes + bytes);
+	WRITE_ONCE(s->bytes, s->bytes + slab->bytes);
 	spin_unlock(&s->lock);
 	return true;
 }

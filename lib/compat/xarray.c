@@ -490,13 +490,24 @@ void xa_sum_nodes(struct xarray *xa, unsigned long *sum)
 	xa->nodes_sum = sum;
 }
 
+/* Goes down to the leaf, and does not look into it: that is what would take long. */
 void xa_prefetch(struct xarray *xa, unsigned long index)
 {
-	struct xa_node *leaf = xa_leaf(xa, index);
+	void *entry = xa->xa_head;
+	struct xa_node *node, *leaf;
 
-	if (!leaf)
+	if (index > xa_head_max(xa) || !xa_is_node(entry))
 		return;
-	/* its count changes, too */
-	prefetchw(leaf);
-	prefetchw(&leaf->slots[xa_slot(leaf, index)]);
+	for (node = xa_to_node(entry); node->shift; node = leaf) {
+		entry = node->slots[xa_slot(node, index)];
+		if (!entry)
+			return;
+		leaf = xa_to_node(entry);
+		if (node->shift > XA_CHUNK_SHIFT)
+			continue;
+		/* its count changes, too */
+		prefetchw(leaf);
+		prefetchw(&leaf->slots[index & XA_CHUNK_MASK]);
+		return;
+	}
 }

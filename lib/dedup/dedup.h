@@ -37,6 +37,8 @@ struct zswap_pool;
 #define ZSWAP_STRIPE_BITS 4
 #define ZSWAP_STRIPES (1U << ZSWAP_STRIPE_BITS)
 #define ZSWAP_BUCKET_BITS_MIN 4
+/* Contents for each bucket at which the tables double: its share is 8 bytes at most */
+#define ZSWAP_BUCKET_LOAD 2
 
 /* How the bytes of a content are kept; a length of PAGE_SIZE is not the marker */
 enum zswap_content_kind {
@@ -97,7 +99,7 @@ struct zswap_content {
  * struct zswap_stripe - a sixteenth of the index, with its own lock and size
  * @lock:       protects everything here, and sharers and node of its contents
  * @bits:       log2 of the number of buckets; all stripes double when the contents of
- *              all pass their buckets. A table that cannot grow for want of memory
+ *              all pass ZSWAP_BUCKET_LOAD for each bucket. A table that cannot grow for want of memory
  *              stays as it is.
  * @nr:         contents in it (I1)
  * @generation: insertions so far; tells an insertion whether a twin may have come

@@ -11,6 +11,7 @@
 extern const struct zhash_ops zhash_xxh64;
 extern const struct zhash_ops zhash_xxh3_64;
 extern const struct zhash_ops zhash_xxh3_128;
+extern const struct zhash_ops zhash_xxh3_128_seed;
 extern const struct zhash_ops zhash_crc32c;
 extern const struct zhash_ops zhash_jhash2;
 extern const struct zhash_ops zhash_siphash_1_3;

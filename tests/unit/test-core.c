@@ -1196,7 +1196,8 @@ static void index_32_grows_and_loses_nothing(void **unused)
 		struct zswap_stripe *stripe = &zd->zs.dedup.stripe[n];
 
 		grown += stripe->bits > ZSWAP_BUCKET_BITS_MIN;
-		assert_true(stripe->nr <= 1ul << stripe->bits);
+		assert_true(stripe->nr <= (unsigned long)ZSWAP_BUCKET_LOAD <<
+					  stripe->bits);
 	}
 	assert_int_equal(grown, ZSWAP_STRIPES);
 	model_end(zd);
@@ -1237,7 +1238,8 @@ static void index_34_growth_without_memory(void **unused)
 		kept += in[i];
 		for (n = 0; n < ZSWAP_STRIPES; n++)
 			crowded += zd->zs.dedup.stripe[n].nr >
-				   1ul << zd->zs.dedup.stripe[n].bits;
+				   (unsigned long)ZSWAP_BUCKET_LOAD
+					   << zd->zs.dedup.stripe[n].bits;
 		assert_int_equal(atomic_long_read(&zd->zs.dedup.index_bytes),
 				 index_bytes_by_hand(zd));
 	}
@@ -1251,7 +1253,8 @@ static void index_34_growth_without_memory(void **unused)
 	}
 	for (n = 0; n < ZSWAP_STRIPES; n++)
 		assert_true(zd->zs.dedup.stripe[n].nr <=
-			    1ul << zd->zs.dedup.stripe[n].bits);
+			    (unsigned long)ZSWAP_BUCKET_LOAD
+				    << zd->zs.dedup.stripe[n].bits);
 	assert_int_equal(zdedup_swapon(zd, 1, 3000), 0);
 	put_tiny(zd, 1, 3000, true);
 	model_end(zd);
@@ -1299,11 +1302,12 @@ static void index_32_size_is_no_matter_of_digests(void **unused)
 /* Newest first, before a table has grown and right after it has. */
 static void index_32_growth_keeps_the_order(void **unused)
 {
+	const unsigned int full = ZSWAP_BUCKET_LOAD * ZSWAP_STRIPES
+				  << ZSWAP_BUCKET_BITS_MIN;
 	unsigned int nr;
 
 	(void)unused;
-	for (nr = (ZSWAP_STRIPES << ZSWAP_BUCKET_BITS_MIN) - 1;
-	     nr <= (ZSWAP_STRIPES << ZSWAP_BUCKET_BITS_MIN) + 3; nr++) {
+	for (nr = full - 1; nr <= full + 3; nr++) {
 		struct zdedup *zd = model_new("always", "xxh64:bits=0", "none");
 		unsigned int i;
 

@@ -153,6 +153,10 @@ static void test_xxhash(void **state)
 		wide = XXH3_128bits(page, PAGE);
 		assert_int_equal(d.lo, wide.low64);
 		assert_int_equal(d.hi, wide.high64);
+		d = digest_of(&zhash_xxh3_128_seed, &key1, page);
+		wide = XXH3_128bits_withSeed(page, PAGE, key1.k0);
+		assert_int_equal(d.lo, wide.low64);
+		assert_int_equal(d.hi, wide.high64);
 	}
 }
 
