@@ -848,8 +848,7 @@ static unsigned int zswap_index_insert(struct zswap *zs,
 	content->shareable = true;
 	nr = atomic_long_inc_return(&zs->dedup.shareable);
 	zswap_stripe_insert(stripe, key, content);
-	return nr > (long)(ZSWAP_BUCKET_LOAD * ZSWAP_STRIPES) << bits ? bits :
-									0;
+	return nr > (long)(ZSWAP_BUCKET_LOAD * ZSWAP_STRIPES << bits) ? bits : 0;
 }
 
 void zswap_content_index(struct zswap *zs, struct zswap_entry *entry)

@@ -49,13 +49,14 @@ static void xxh3_128_digest(const struct zhash_key *key, const void *page,
 
 /*
  * For whoever trusts digests and cannot wait for SipHash: pages made to collide without
- * the seed, 64 bits of the key, are not known; but XXH3 is no MAC, and its author
+ * the seed, 64 bits made of the key, are not known; but XXH3 is no MAC, and its author
  * promises nothing against them.
  */
 static void xxh3_128_seed_digest(const struct zhash_key *key, const void *page,
 				 struct zswap_digest *out)
 {
-	XXH128_hash_t hash = xxh3_128_with_seed(page, PAGE_SIZE, key->k0);
+	u64 seed = key->k0 ^ zhash_rol64(key->k1, 32);
+	XXH128_hash_t hash = xxh3_128_with_seed(page, PAGE_SIZE, seed);
 
 	out->lo = hash.low64;
 	out->hi = hash.high64;

@@ -1496,9 +1496,57 @@ static void limit_16_taken_away_and_back(void **unused)
 
 #define T(name) cmocka_unit_test(name)
 
+/*
+ * Whatever is asked ahead, in any order, of live and of empty slots and of none: all
+ * that follows is as if nobody had asked.
+ */
+static void prefetch_changes_nothing(void **unused)
+{
+	static const char *const policy[] = { "always", "none", "second-sight", "ksm" };
+	struct zdedup *zd[2];
+	struct zdedup_stats stats[2];
+	uint64_t x = 1, digest;
+	unsigned int p, i, m, step;
+
+	(void)unused;
+	for (p = 0; p < 4; p++) {
+		for (m = 0; m < 2; m++)
+			zd[m] = model_new(policy[p], "xxh64", "lz4");
+		for (i = 0; i < 3000; i++) {
+			struct zdedup_slot slot;
+			uint8_t page[PAGE];
+
+			x = x * 6364136223846793005ull + 1442695040888963407ull;
+			slot = at(0, x >> 40 & 63);
+			digest = x >> 20;
+			for (step = 0; step < ZDEDUP_PREFETCH_STEPS; step++)
+				zdedup_prefetch(zd[0], at(x >> 30 & 33,
+							  x >> 45 & 4095),
+						x >> 10 & 1, i & 1 ? &digest :
+								     NULL,
+						step);
+			for (m = 0; m < 2; m++) {
+				if (x >> 60 < 9)
+					put(zd[m], slot.offset,
+					    page_of(x >> 50 & 3, x >> 33 & 15));
+				else if (x >> 60 < 13)
+					zdedup_load(zd[m], slot, page, NULL);
+				else
+					zdedup_invalidate(zd[m], slot);
+			}
+		}
+		for (m = 0; m < 2; m++)
+			stats[m] = model_stats(zd[m]);
+		assert_memory_equal(&stats[0], &stats[1], sizeof(stats[0]));
+		model_end(zd[0]);
+		model_end(zd[1]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(prefetch_changes_nothing),
 		T(check_e1_entry_at_its_slot),
 		T(check_e2_entry_on_no_lru),
 		T(check_e2_entry_on_another_lru),
