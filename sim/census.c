@@ -31,6 +31,11 @@ void census_destroy(struct census *census)
 	memset(census, 0, sizeof(*census));
 }
 
+void census_prefetch(const struct census *census, const struct trace_event *ev)
+{
+	slots_prefetch(census->slots, ev->type, ev->slot);
+}
+
 uint32_t census_held(const struct census *census, const struct trace_event *ev)
 {
 	return slots_get(census->slots, ev->type, ev->slot);

@@ -55,6 +55,8 @@ int census_init(struct census *census, const struct trace *trace,
 		struct pages *pages);
 void census_destroy(struct census *census);
 
+/* Asks the memory for what the slot of @ev holds. */
+void census_prefetch(const struct census *census, const struct trace_event *ev);
 /* What the slot of @ev holds: SLOT_EMPTY or a content + 1. */
 uint32_t census_held(const struct census *census, const struct trace_event *ev);
 /* Counts @ev and brings the books up to it. */

@@ -38,6 +38,8 @@
 #define FRESH_MANY 16384u
 #define MANY_RUNS 4u
 #define FRESH_PART 64u
+/* Events read before their turn: by then the memory has answered what their slots hold. */
+#define EVENTS_AHEAD 32u
 
 enum { DECODE, FIND, LAY, BASE, RUN, NR_STAGES };
 
@@ -51,9 +53,12 @@ enum { DECODE, FIND, LAY, BASE, RUN, NR_STAGES };
  * @bytes:   of each content, when a run looks at them; NULL: none does
  * @at:      the batch in each stage; NULL: none
  * @steps_max, @fresh_max: of a batch; a folio that begins in one is all in it
- * @next:    the event read ahead, when @has_next: a folio ends where another begins
+ * @ahead:   events read, of which @ahead_at is the next; @ahead_end: what trace_next
+ *           said behind them, 1 while it has not said that there are no more
+ * @next:    the event given back, when @has_next: a folio ends where another begins
  * @disk:    its slots are NULL: no swap disk recorded the trace
- * @why:     what is wrong with the trace behind the last event decoded
+ * @why:     what is wrong with the trace behind the last event decoded; @why_ahead:
+ *           behind the last one read
  */
 struct pass {
 	struct trace *trace;
@@ -71,36 +76,60 @@ struct pass {
 	struct batch batches[NR_STAGES];
 	struct batch *at[NR_STAGES];
 	unsigned int round, steps_max, fresh_max;
+	struct trace_event ahead[EVENTS_AHEAD];
+	unsigned int ahead_at, ahead_nr;
+	int ahead_end;
 	struct trace_event next;
 	bool has_next, ended;
 	struct vantage disk;
-	char *why;
+	char *why, *why_ahead;
 	const char *facts_path;
 };
 
 /*------------------------------------------------------------------ decode */
 
+static void read_ahead(struct pass *pass)
+{
+	char why[WHY_MAX];
+
+	pass->ahead_at = pass->ahead_nr = 0;
+	while (pass->ahead_nr < EVENTS_AHEAD && pass->ahead_end > 0) {
+		struct trace_event *ev = &pass->ahead[pass->ahead_nr];
+
+		pass->ahead_end = trace_next(pass->trace, ev, why, sizeof(why));
+		if (pass->ahead_end < 0)
+			pass->why_ahead = g_strdup(why);
+		if (pass->ahead_end <= 0)
+			break;
+		pass->ahead_nr++;
+		for (unsigned int i = 0; i < NR_LOADS; i++)
+			if (pass->uses[i])
+				census_prefetch(&pass->census[i], ev);
+	}
+}
+
 /* false: the end, or @why is set */
 static bool next_event(struct pass *pass, struct trace_event *ev)
 {
-	char why[WHY_MAX];
-	int got;
-
 	if (pass->has_next) {
 		pass->has_next = false;
 		*ev = pass->next;
 		return true;
 	}
-	got = trace_next(pass->trace, ev, why, sizeof(why));
-	if (got < 0)
-		pass->why = g_strdup(why);
-	if (got > 0 && pass->disk.slots &&
+	if (pass->ahead_at == pass->ahead_nr)
+		read_ahead(pass);
+	if (pass->ahead_at == pass->ahead_nr) {
+		pass->why = g_steal_pointer(&pass->why_ahead);
+		return false;
+	}
+	*ev = pass->ahead[pass->ahead_at++];
+	if (pass->disk.slots &&
 	    vantage_step(&pass->disk, ev) == VANTAGE_STORE_FIRST) {
 		pass->next = *ev;
 		pass->has_next = true;
 		ev->op = TRACE_STORE;
 	}
-	return got > 0;
+	return true;
 }
 
 static uint8_t kind_of(const struct pass *pass, uint32_t content)
@@ -445,6 +474,7 @@ void pass_free(struct pass *pass)
 	facts_free(pass->facts);
 	free(pass->bytes);
 	g_free(pass->why);
+	g_free(pass->why_ahead);
 	g_free(pass);
 }
 
@@ -573,6 +603,7 @@ int pass_run(struct trace *trace, struct run *const *runs, unsigned int nr_runs,
 
 	*out = pass;
 	pass->trace = trace;
+	pass->ahead_end = 1;
 	pass->runs = runs;
 	pass->nr_runs = nr_runs;
 	pass->own = g_ptr_array_new_with_free_func((GDestroyNotify)run_free);

@@ -57,6 +57,13 @@ void slots_free(struct slots *slots)
 	g_free(slots);
 }
 
+void slots_prefetch(const struct slots *slots, unsigned int type,
+		    uint64_t offset)
+{
+	if (slots->flat[type])
+		__builtin_prefetch(&slots->flat[type][offset], 1);
+}
+
 uint32_t slots_get(const struct slots *slots, unsigned int type,
 		   uint64_t offset)
 {

@@ -17,6 +17,9 @@ struct slots;
 struct slots *slots_new(const struct trace_summary *summary);
 void slots_free(struct slots *slots);
 
+/* Asks the memory for the place of a slot, if that is known. */
+void slots_prefetch(const struct slots *slots, unsigned int type,
+		    uint64_t offset);
 /* What was put: SLOT_EMPTY or a content + 1. */
 uint32_t slots_get(const struct slots *slots, unsigned int type,
 		   uint64_t offset);

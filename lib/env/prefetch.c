@@ -56,7 +56,7 @@ void zdedup_prefetch(struct zdedup *zd, struct zdedup_slot slot,
 
 	if (!dev || slot.offset >= dev->nr_slots)
 		return;
-	cg = digest ? memcg_find(zd, memcg) : NULL;
+	cg = digest && step < 2 ? memcg_find(zd, memcg) : NULL;
 	if (cg)
 		zswap_dedup_prefetch(&zd->zs, cg, *digest, step);
 	if (!step) {
