@@ -258,7 +258,9 @@ static void stress_with(const char *dedup, const char *hash, const char *zpool,
 		assert_int_not_equal(s.hits, 0);
 		assert_int_not_equal(s.written_back_pages, 0);
 		assert_int_not_equal(s.pool_limit_hit, 0);
-		assert_int_not_equal(s.sharers_full, 0);
+		/* whom a scan meets is a matter of luck */
+		if (!strncmp(dedup, "always", strlen("always")))
+			assert_int_not_equal(s.sharers_full, 0);
 	}
 	for (i = 0; i < SLOTS; i++)
 		zdedup_invalidate(stress.zd, at(0, i));
