@@ -38,7 +38,9 @@ void over_time_add(struct over_time *ot, uint64_t events,
 	take(&ot->last, sizes, baseline);
 	if (ot->events / PART_EVENTS != (ot->events + events) / PART_EVENTS)
 		fold(ot);
-	for (int i = 0; i < SAMPLE_NR_FIELDS; i++)
+	for (int i = 0; i < SAMPLE_NR_FIELDS && events == 1; i++)
+		ot->part[i] += ot->last.v[i];
+	for (int i = 0; i < SAMPLE_NR_FIELDS && events != 1; i++)
 		ot->part[i] += ot->last.v[i] * events;
 	ot->events += events;
 	if (!ot->peak || live > ot->live) {

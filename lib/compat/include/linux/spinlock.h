@@ -3,12 +3,12 @@
  * linux/spinlock.h (custom): a word that is exchanged until it was 0.
  * Not fair. A waiter spins a little and then yields, since a thread that holds a
  * lock may lose its processor here. Each thread counts the spinlocks that it holds
- * (compat_spinlocks_held() in custom.h), so that what may sleep can warn.
+ * (compat_spinlocks_held() in custom.h), so that what may sleep can warn. With
+ * COMPAT_UP a lock is a word that says whether it is held, for lockdep alone.
  */
 #ifndef _COMPAT_LINUX_SPINLOCK_H
 #define _COMPAT_LINUX_SPINLOCK_H
 
-#include <asm/rmw.h>
 #include <linux/compiler.h>
 #include <linux/lockdep.h>
 #include <linux/sched.h>
@@ -21,9 +21,29 @@ static inline void spin_lock_init(spinlock_t *lock)
 	lock->locked = 0;
 }
 
+#ifdef COMPAT_UP
+
 static inline bool spin_trylock(spinlock_t *lock)
 {
-	if (compat_exchange(&lock->locked, 1, __ATOMIC_ACQUIRE))
+	lock->locked = 1;
+	return true;
+}
+
+static inline void spin_lock(spinlock_t *lock)
+{
+	lock->locked = 1;
+}
+
+static inline void spin_unlock(spinlock_t *lock)
+{
+	lock->locked = 0;
+}
+
+#else
+
+static inline bool spin_trylock(spinlock_t *lock)
+{
+	if (__atomic_exchange_n(&lock->locked, 1, __ATOMIC_ACQUIRE))
 		return false;
 	compat_spinlocks++;
 	return true;
@@ -40,6 +60,8 @@ static inline void spin_unlock(spinlock_t *lock)
 	compat_spinlocks--;
 	__atomic_store_n(&lock->locked, 0, __ATOMIC_RELEASE);
 }
+
+#endif /* COMPAT_UP */
 
 static inline int spin_is_locked(spinlock_t *lock)
 {
