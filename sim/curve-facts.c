@@ -43,12 +43,6 @@ struct curve_facts {
 	uint64_t missing;
 };
 
-static const uint8_t kinds[] = {
-	[PAGE_DATA] = ZDEDUP_PAGE_DATA,
-	[PAGE_ZERO] = ZDEDUP_PAGE_ZERO,
-	[PAGE_SAME_FILLED] = ZDEDUP_PAGE_SAME_FILLED,
-};
-
 /* What the kernel's rules make of a page of such facts: its bytes in the pool. */
 static int probe_store(struct curve_facts *facts,
 		       const struct zdedup_facts *of, struct zdedup_result *at)
@@ -66,7 +60,7 @@ static int probe_fates(struct curve_facts *facts)
 	int err = zdedup_swapon(facts->probe, 0, 1);
 
 	for (unsigned int i = PAGE_ZERO; i <= PAGE_SAME_FILLED && !err; i++) {
-		struct zdedup_facts of = { .length = 1, .kind = kinds[i] };
+		struct zdedup_facts of = { .length = 1, .kind = facts_kind(i) };
 		struct zdedup_result at;
 
 		err = probe_store(facts, &of, &at);
@@ -182,7 +176,7 @@ void curve_facts_get(struct curve_facts *facts, uint32_t content,
 {
 	*out = (struct zdedup_facts){
 		.identity = content,
-		.kind = kinds[pages_class(facts->pages, content)],
+		.kind = facts_kind(pages_class(facts->pages, content)),
 		.length = length_of(facts, content),
 	};
 	if (facts->digests < 0)
@@ -226,7 +220,7 @@ static uint32_t weigh(void *data, uint32_t content)
 	struct curve_facts *facts = data;
 	struct zdedup_facts of = {
 		.identity = content,
-		.kind = kinds[pages_class(facts->pages, content)],
+		.kind = facts_kind(pages_class(facts->pages, content)),
 		.length = length_of(facts, content),
 	};
 	struct zdedup_result at;

@@ -50,6 +50,17 @@ struct facts {
 	struct facts_file *file;
 };
 
+uint8_t facts_kind(enum page_class class)
+{
+	static const uint8_t kinds[] = {
+		[PAGE_DATA] = ZDEDUP_PAGE_DATA,
+		[PAGE_ZERO] = ZDEDUP_PAGE_ZERO,
+		[PAGE_SAME_FILLED] = ZDEDUP_PAGE_SAME_FILLED,
+	};
+
+	return kinds[class];
+}
+
 static void free_column(gpointer data)
 {
 	struct column *column = data;

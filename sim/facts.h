@@ -13,9 +13,13 @@
 #include <stdint.h>
 
 #include "../traces/trace.h"
+#include "pages.h"
 #include "zdedup.h"
 
 struct facts;
+
+/* An enum zdedup_page_kind. */
+uint8_t facts_kind(enum page_class class);
 
 /* The facts of @trace's contents, no column yet, to be found by so many workers. */
 struct facts *facts_new(const struct trace *trace, unsigned int workers);

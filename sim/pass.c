@@ -132,17 +132,6 @@ static bool next_event(struct pass *pass, struct trace_event *ev)
 	return true;
 }
 
-static uint8_t kind_of(const struct pass *pass, uint32_t content)
-{
-	static const uint8_t kinds[] = {
-		[PAGE_DATA] = ZDEDUP_PAGE_DATA,
-		[PAGE_ZERO] = ZDEDUP_PAGE_ZERO,
-		[PAGE_SAME_FILLED] = ZDEDUP_PAGE_SAME_FILLED,
-	};
-
-	return kinds[pages_class(pass->pages, content)];
-}
-
 /* The first store of a content: its facts are to be found. */
 static void add_fresh(struct pass *pass, struct batch *batch, uint32_t content)
 {
@@ -172,7 +161,8 @@ static struct step *add_step(struct pass *pass, struct batch *batch,
 	};
 	if (ev->op == TRACE_STORE) {
 		step->content = pages_content(pass->pages, ev->page);
-		step->kind = kind_of(pass, step->content);
+		step->kind = facts_kind(pages_class(pass->pages,
+						    step->content));
 		if (!any_census(pass)->stored[step->content])
 			add_fresh(pass, batch, step->content);
 	}

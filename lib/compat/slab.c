@@ -283,7 +283,9 @@ struct kmem_cache *kmem_cache_create(const char *name, unsigned int size,
 	bool fail;
 	struct slab_count *count;
 
-	if (WARN_ON(!name || !size || (align & (align - 1))))
+	/* half a slab: its head and one object have room in the largest */
+	if (WARN_ON(!name || !size || size > SLAB_BYTES_MAX / 2 ||
+		    (align & (align - 1))))
 		return NULL;
 	count = alloc_begin(GFP_KERNEL, &fail);
 	s = alloc_end(count, fail ? NULL : aligned_alloc(64, bytes));
