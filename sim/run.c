@@ -21,7 +21,7 @@
 /* Between two steps of a prefetch: memory has had the time to answer. */
 #define EVENTS_AHEAD 4u
 /* A model of fewer slots lies in the processor's caches, where asking costs more. */
-#define SLOTS_LARGE (1u << 17)
+#define SLOTS_LARGE (1u << 14)
 
 G_STATIC_ASSERT(ZDEDUP_PAGE_SIZE == TRACE_PAGE_SIZE);
 G_STATIC_ASSERT(ZDEDUP_TYPES_MAX >= TRACE_TYPES_MAX);
