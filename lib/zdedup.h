@@ -195,18 +195,29 @@ int zdedup_invalidate(struct zdedup *zd, struct zdedup_slot slot);
 int zdedup_peek(struct zdedup *zd, struct zdedup_slot slot,
 		enum zdedup_where *where);
 
-#define ZDEDUP_PREFETCH_STEPS 6u
+/* Hints that one call takes. */
+#define ZDEDUP_PREFETCH_MAX 32u
+
+/**
+ * struct zdedup_hint - an event to come
+ * @slot:   will be stored, loaded or invalidated
+ * @memcg:  who will store
+ * @digest: of the page that is stored, its low word; NULL: not known, or no store
+ */
+struct zdedup_hint {
+	struct zdedup_slot slot;
+	uint32_t memcg;
+	const uint64_t *digest;
+};
 
 /*
- * A hint, for whoever knows the next events and has the model to himself: @slot will
- * be stored, loaded or invalidated soon. To be called for each @step below
- * ZDEDUP_PREFETCH_STEPS in ascending order, with a few other events in between,
- * as each reads what the one before it has asked the memory for. @digest: of a page
- * that @memcg will store (one word, the low one; NULL: not known, or no store). It
- * changes nothing, and is never needed.
+ * For whoever knows the next events and has the model to himself: asks the memory for
+ * what they will touch. @nr: of @hint, which may be in any order; those behind
+ * ZDEDUP_PREFETCH_MAX are not looked at. It changes nothing, takes no lock, and is
+ * never needed.
  */
-void zdedup_prefetch(struct zdedup *zd, struct zdedup_slot slot,
-		     uint32_t memcg, const uint64_t *digest, unsigned int step);
+void zdedup_prefetch(struct zdedup *zd, const struct zdedup_hint *hint,
+		     unsigned int nr);
 
 /*---------------------------------------------------- writeback and limits */
 
@@ -335,10 +346,43 @@ struct zdedup_sizes {
 	uint64_t metadata_bytes, dedup_metadata_bytes;
 };
 
-/*
- * The sizes alone: walks nothing but the pools, to be called after each event.
- */
+/* The sizes alone: walks nothing but the pools. */
 void zdedup_get_sizes(struct zdedup *zd, struct zdedup_sizes *sizes);
+/* The one of them that zswap's limit is for, in bytes. Kernel: zswap_total_pages. */
+uint64_t zdedup_pool_size(struct zdedup *zd);
+
+/**
+ * struct zdedup_counts - what sizes are made of, added up over moments
+ *
+ * Each member of struct zdedup_sizes is a sum of these, each times a constant of the
+ * model. So the sum of its sizes over many moments, and their mean, follow from the
+ * sums of the counts, which are much less to take after each event.
+ *
+ * @moments:   how many were added
+ * @zspages:   descriptors of the allocator, if it has such
+ * @tree_nodes: of the slots' trees
+ * @index_bytes: of the dedup index, and of the policy's state
+ * @shareable: contents that the index has, or had
+ * Others as in struct zdedup_sizes; pages of 4096 bytes.
+ */
+struct zdedup_counts {
+	uint64_t moments, stored_pages, live_zero, live_device;
+	uint64_t pages_shared, pages_sharing, pages_unshared;
+	uint64_t payload_bytes, pool_pages;
+	uint64_t zspages, tree_nodes, index_bytes, shareable;
+};
+
+/*
+ * Adds what @zd has now to @sum; returns its live slots: in the pool, in the zero map
+ * and on the device. To be called after each event.
+ */
+uint64_t zdedup_add_counts(struct zdedup *zd, struct zdedup_counts *sum);
+/*
+ * The sizes that are made of @counts, by @zd's kernel and policy as they are now. A
+ * policy that has been changed in between counts as if it had been that all along.
+ */
+void zdedup_sizes_of(struct zdedup *zd, const struct zdedup_counts *counts,
+		     struct zdedup_sizes *sizes);
 /* Copies all counters; the same walk. */
 void zdedup_get_stats(struct zdedup *zd, struct zdedup_stats *stats);
 

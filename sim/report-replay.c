@@ -228,7 +228,6 @@ static struct value *over_time_object(const struct replay_result *result)
 {
 	const struct over_time *ot = &result->over_time;
 	struct value *object = value_object();
-	struct sample mean;
 
 	if (!ot->events) {
 		value_null(object, "at_peak");
@@ -236,10 +235,9 @@ static struct value *over_time_object(const struct replay_result *result)
 		value_null(object, "last");
 		return object;
 	}
-	over_time_mean(ot, &mean);
 	value_add(object, "at_peak",
 		  sample_object(&ot->at_peak, ot->peak, diverged(result)));
-	value_add(object, "mean", sample_object(&mean, 0, diverged(result)));
+	value_add(object, "mean", sample_object(&ot->mean, 0, diverged(result)));
 	value_add(object, "last",
 		  sample_object(&ot->last, ot->events, diverged(result)));
 	return object;

@@ -153,11 +153,8 @@ static void all_rows(FILE *file, const struct replay_result *r,
 		     void (*row)(FILE *file, const char *name,
 				 const struct sample *s))
 {
-	struct sample mean;
-
-	over_time_mean(&r->over_time, &mean);
 	row(file, "at peak", &r->over_time.at_peak);
-	row(file, "mean", &mean);
+	row(file, "mean", &r->over_time.mean);
 	row(file, "last", &r->over_time.last);
 }
 
@@ -278,7 +275,7 @@ static void verdict(FILE *file, const struct replay_result *r)
 {
 	bool pages = strcmp(report_moment(r->format), "mean");
 	const char *when = pages ? "after the last page" : "mean over time";
-	struct sample s = r->over_time.last;
+	struct sample s = pages ? r->over_time.last : r->over_time.mean;
 	char buf[REPORT_BYTES_MAX], pool[REPORT_BYTES_MAX];
 
 	fputc('\n', file);
@@ -286,8 +283,6 @@ static void verdict(FILE *file, const struct replay_result *r)
 		fprintf(file, "NOTHING WAS EXERCISED: this trace holds no store, so these figures say nothing.\n");
 		return;
 	}
-	if (!pages)
-		over_time_mean(&r->over_time, &s);
 	if (!r->has_baseline) {
 		fprintf(file, "The pool held %" PRIu64 " pages in %s, %s to 1 (%s), without dedup; the trace has %"
 			PRIu64 " duplicates of resident pages: try --dedup always.\n",

@@ -18,8 +18,6 @@
 
 #define PAGE ZDEDUP_PAGE_SIZE
 #define NO_COLUMN (-1)
-/* Between two steps of a prefetch: memory has had the time to answer. */
-#define EVENTS_AHEAD 4u
 /* A model of fewer slots lies in the processor's caches, where asking costs more. */
 #define SLOTS_LARGE (1u << 14)
 
@@ -657,64 +655,62 @@ static void invalidate(struct run *run, const struct step *step)
 
 /*------------------------------------------------------------------ batches */
 
-/* The event of step @i, and those of its folio, are done: take the samples. */
-static void after_events(struct run *run, const struct batch *batch,
-			 unsigned int i, unsigned int nr)
+static void checkpoint(struct run *run)
 {
-	struct replay_result *result = &run->result;
-	struct replay_checkpoint checkpoint;
-	struct zdedup_sizes sizes;
-	uint64_t without;
+	struct replay_checkpoint checkpoint = { .event = run->events };
 
-	run->events += nr;
-	zdedup_get_sizes(run->zd, &sizes);
-	without = sizes.pool_total_size;
-	if (run->pool != NO_COLUMN)
-		batch->pool[run->pool][i] = without;
-	if (run->baseline)
-		without = batch->pool[run->baseline->pool][i];
-	over_time_add(&result->over_time, nr, &sizes, without);
-	if (!result->checkpoints || run->events < run->due)
-		return;
-	checkpoint.event = run->events;
 	zdedup_get_stats(run->zd, &checkpoint.stats);
-	g_array_append_val(result->checkpoints, checkpoint);
+	g_array_append_val(run->result.checkpoints, checkpoint);
 	run->due = run->events - run->events % run->options->checkpoint_every +
 		   run->options->checkpoint_every;
 }
 
-/*
- * Asks the memory for what the events behind @i will touch, the nearer ones for what
- * lies deeper. The model is this thread's alone.
- */
-static void look_ahead(struct run *run, const struct batch *batch,
-		       unsigned int i)
+/* The event of step @i, and those of its folio, are done: take the samples. */
+static void after_events(struct run *run, const struct batch *batch,
+			 unsigned int i, unsigned int nr)
 {
-	for (unsigned int step = 0; step < ZDEDUP_PREFETCH_STEPS; step++) {
-		unsigned int at = i + (ZDEDUP_PREFETCH_STEPS - step) *
-					      EVENTS_AHEAD;
-		const uint64_t *digest = NULL;
+	uint64_t without = 0;
 
-		if (at >= batch->nr)
-			continue;
-		if (run->digests != NO_COLUMN &&
-		    batch->steps[at].op == TRACE_STORE)
-			digest = batch->digest[run->digests][at];
-		zdedup_prefetch(run->zd, slot_of(&batch->steps[at]),
-				batch->steps[at].memcg, digest, step);
+	if (run->pool != NO_COLUMN)
+		batch->pool[run->pool][i] = zdedup_pool_size(run->zd);
+	if (run->baseline)
+		without = batch->pool[run->baseline->pool][i];
+	over_time_add(&run->result.over_time, run->zd, nr, without);
+	run->events += nr;
+	if (run->result.checkpoints && run->events >= run->due)
+		checkpoint(run);
+}
+
+/* The events from @i on, as a hint to the model, which is this thread's alone. */
+static void look_ahead(struct run *run, const struct batch *batch,
+		       unsigned int i, unsigned int nr)
+{
+	struct zdedup_hint hint[ZDEDUP_PREFETCH_MAX];
+
+	for (unsigned int k = 0; k < nr; k++) {
+		const struct step *step = &batch->steps[i + k];
+
+		hint[k].slot = slot_of(step);
+		hint[k].memcg = step->memcg;
+		hint[k].digest = run->digests != NO_COLUMN &&
+				 step->op == TRACE_STORE ?
+			batch->digest[run->digests][i + k] : NULL;
 	}
+	zdedup_prefetch(run->zd, hint, nr);
 }
 
 void run_batch(struct run *run, const struct batch *batch,
 	       const void *const *bytes)
 {
-	unsigned int nr;
+	unsigned int nr, ahead = run->large ? 0 : batch->nr;
 
 	for (unsigned int i = 0; i < batch->nr && !run->status; i += nr) {
 		const struct step *step = &batch->steps[i];
 
-		if (run->large)
-			look_ahead(run, batch, i);
+		if (i >= ahead) {
+			ahead = MIN(i + ZDEDUP_PREFETCH_MAX, batch->nr);
+			look_ahead(run, batch, i, ahead - i);
+		}
 		nr = 1;
 		if (step->op == TRACE_STORE) {
 			nr = step->folio;
@@ -739,6 +735,8 @@ static void get_stats(struct run *run)
 	result->baseline = result->stats;
 	if (run->baseline)
 		zdedup_get_stats(run->baseline->zd, &result->baseline);
+	over_time_end(&result->over_time, run->zd,
+		      run->baseline ? &result->baseline.pool_total_size : NULL);
 }
 
 /* The last checkpoint is the state after the last event. */

@@ -44,7 +44,10 @@ unsigned long xa_nr_nodes(struct xarray *xa);
 /* From now on *@sum is kept so much larger; @xa, which has no node yet, shares it. */
 void xa_sum_nodes(struct xarray *xa, unsigned long *sum);
 
-/* Asks the memory for the place of @index. */
-void xa_prefetch(struct xarray *xa, unsigned long index);
+/*
+ * Asks the memory for the place of @index, and returns it: valid until @xa changes.
+ * NULL: there is none yet, or it is the head.
+ */
+void *const *xa_prefetch(struct xarray *xa, unsigned long index);
 
 #endif /* COMPAT_CUSTOM_H */

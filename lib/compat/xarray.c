@@ -490,24 +490,27 @@ void xa_sum_nodes(struct xarray *xa, unsigned long *sum)
 	xa->nodes_sum = sum;
 }
 
-/* Goes down to the leaf, and does not look into it: that is what would take long. */
-void xa_prefetch(struct xarray *xa, unsigned long index)
+/* Does not look into the leaf: that is what would take long. */
+void *const *xa_prefetch(struct xarray *xa, unsigned long index)
 {
 	void *entry = xa->xa_head;
 	struct xa_node *node, *leaf;
 
-	if (index > xa_head_max(xa) || !xa_is_node(entry))
-		return;
-	for (node = xa_to_node(entry); node->shift; node = leaf) {
+	if (index > xa_head_max(xa))
+		return NULL;
+	while (xa_is_node(entry)) {
+		node = xa_to_node(entry);
 		entry = node->slots[xa_slot(node, index)];
-		if (!entry)
-			return;
-		leaf = xa_to_node(entry);
-		if (node->shift > XA_CHUNK_SHIFT)
+		if (!entry || node->shift > XA_CHUNK_SHIFT)
 			continue;
+		/* a root that is a leaf was looked into */
+		if (!node->shift)
+			return &node->slots[xa_slot(node, index)];
+		leaf = xa_to_node(entry);
 		/* its count changes, too */
 		prefetchw(leaf);
 		prefetchw(&leaf->slots[index & XA_CHUNK_MASK]);
-		return;
+		return &leaf->slots[index & XA_CHUNK_MASK];
 	}
+	return NULL;
 }

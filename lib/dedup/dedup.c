@@ -760,32 +760,20 @@ struct zswap_content *zswap_dedup_find(struct zswap *zs,
 	return found;
 }
 
-/* Reads without locks, for a caller who has the model to himself. */
-void zswap_dedup_prefetch(struct zswap *zs, struct mem_cgroup *memcg,
-			  u64 digest, unsigned int step)
+const struct hlist_head *zswap_dedup_bucket(struct zswap *zs,
+					    struct mem_cgroup *memcg,
+					    u64 digest)
 {
 	const struct zswap_policy_ops *ops =
 		rcu_dereference_protected(zs->dedup.policy, true)->ops;
 	struct zswap_digest cut = { .lo = digest };
 	struct zswap_stripe *stripe;
-	struct hlist_node *first;
-	unsigned long bucket;
 	u64 key;
 
-	if (!ops->looks_up || step > 1)
-		return;
 	zswap_cut_digest(zs->dedup.hash_bits, &cut);
-	key = zswap_index_key(cut.lo,
-			      zswap_domain_of(zs, ops, memcg));
+	key = zswap_index_key(cut.lo, zswap_domain_of(zs, ops, memcg));
 	stripe = zswap_stripe_of(zs, key);
-	bucket = zswap_bucket_index(key, stripe->bits);
-	if (!step) {
-		prefetchw(&stripe->bucket[bucket]);
-		return;
-	}
-	first = stripe->bucket[bucket].first;
-	if (first)
-		prefetchw(hlist_entry(first, struct zswap_content, node));
+	return &stripe->bucket[zswap_bucket_index(key, stripe->bits)];
 }
 
 /* Under the stripe lock: is there a content of this digest that one could share? */
@@ -992,22 +980,32 @@ bool zswap_dedup_digests_stored(struct zswap *zs)
 	return stored;
 }
 
-void zswap_dedup_metadata(struct zswap *zs, u64 nr_slots, u64 *index_bytes,
-			  unsigned int *content_bytes)
+u64 zswap_dedup_index_bytes(struct zswap *zs, u64 nr_slots)
 {
 	struct zswap_policy *policy;
+	u64 bytes;
 
 	rcu_read_lock();
 	policy = rcu_dereference(zs->dedup.policy);
-	*index_bytes = policy->ops->index_bytes ?
-			       policy->ops->index_bytes(nr_slots) :
-			       (u64)atomic_long_read(&zs->dedup.index_bytes);
+	bytes = policy->ops->index_bytes ?
+			policy->ops->index_bytes(nr_slots) :
+			(u64)atomic_long_read(&zs->dedup.index_bytes);
 	if (policy->ops->memory)
-		*index_bytes += policy->ops->memory(policy->state);
-	*index_bytes += atomic_long_read(&zs->dedup.scan.scanned) *
-			policy->ops->item_bytes;
-	*content_bytes = policy->ops->content_bytes;
+		bytes += policy->ops->memory(policy->state);
+	bytes += atomic_long_read(&zs->dedup.scan.scanned) *
+		 policy->ops->item_bytes;
 	rcu_read_unlock();
+	return bytes;
+}
+
+unsigned int zswap_dedup_content_bytes(struct zswap *zs)
+{
+	unsigned int bytes;
+
+	rcu_read_lock();
+	bytes = rcu_dereference(zs->dedup.policy)->ops->content_bytes;
+	rcu_read_unlock();
+	return bytes;
 }
 
 /*********************************

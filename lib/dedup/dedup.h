@@ -268,11 +268,12 @@ int zswap_dedup_set_policy(struct zswap *zs,
 			   const struct zswap_policy_ops *policy,
 			   const struct zswap_policy_params *params);
 /*
- * Bytes of what the present policy has beside the entries: the index for so many
- * swap slots, its own state, and what each content takes (0: as here).
+ * Bytes of what the present policy has beside entries and contents: the index for so
+ * many swap slots, and its own state.
  */
-void zswap_dedup_metadata(struct zswap *zs, u64 nr_slots, u64 *index_bytes,
-			  unsigned int *content_bytes);
+u64 zswap_dedup_index_bytes(struct zswap *zs, u64 nr_slots);
+/* What a content of the present policy takes; 0: as here. */
+unsigned int zswap_dedup_content_bytes(struct zswap *zs);
 /* Does the present policy look anything up? */
 bool zswap_dedup_looks_up(struct zswap *zs);
 /* Does it digest what is stored, in the place of the page? */
@@ -291,11 +292,12 @@ struct zswap_content *zswap_dedup_find(struct zswap *zs,
 u32 zswap_domain_of(struct zswap *zs, const struct zswap_policy_ops *ops,
 		    struct mem_cgroup *memcg);
 /*
- * Asks the memory for what a lookup of @digest (its low word) will read: the bucket
- * with @step 0, its first content with 1. The model must be the caller's alone.
+ * The bucket in which a lookup of @digest (its low word) begins, without a lock: the
+ * model must be the caller's alone.
  */
-void zswap_dedup_prefetch(struct zswap *zs, struct mem_cgroup *memcg,
-			  u64 digest, unsigned int step);
+const struct hlist_head *zswap_dedup_bucket(struct zswap *zs,
+					    struct mem_cgroup *memcg,
+					    u64 digest);
 /* A content that nobody else knows, or NULL. */
 struct zswap_content *zswap_content_alloc(struct zswap *zs);
 /* Gives back one that was allocated and never published; its handle is the caller's. */

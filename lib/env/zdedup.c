@@ -269,20 +269,6 @@ int zdedup_create(const struct zdedup_config *config, struct zdedup **out,
 	return 0;
 }
 
-void zdedup_destroy(struct zdedup *zd)
-{
-	unsigned int type;
-
-	if (!zd)
-		return;
-	for (type = 0; type < ZDEDUP_TYPES_MAX; type++)
-		if (zd->device[type])
-			zdedup_swapoff(zd, type);
-	zswap_exit(&zd->zs);
-	memcg_exit(zd);
-	kfree(zd);
-}
-
 /*------------------------------------------------------------ freed slots */
 
 /* swapcache_free_entries() of 6.1: zswap hears of the slots that wait. */
@@ -358,28 +344,52 @@ int zdedup_swapon(struct zdedup *zd, unsigned int type, uint64_t nr_slots)
 	return 0;
 }
 
+/* Freed in the order of slots, entries lie all over the memory. */
+static void prefetch_range(struct zdedup *zd, swp_entry_t first)
+{
+	struct zdedup_hint hint[ZDEDUP_PREFETCH_MAX];
+	unsigned int i;
+
+	for (i = 0; i < ZDEDUP_PREFETCH_MAX; i++)
+		hint[i] = (struct zdedup_hint){
+			.slot = { swp_type(first), swp_offset(first) + i },
+		};
+	zdedup_prefetch(zd, hint, ZDEDUP_PREFETCH_MAX);
+}
+
+static void free_entries(struct zdedup *zd, unsigned int type,
+			 unsigned long first, struct xarray *tree, bool alone)
+{
+	unsigned long at, index;
+	void *entry;
+
+	for (at = 0; xa_find(tree, &at, ULONG_MAX, XA_PRESENT);
+	     at += ZDEDUP_PREFETCH_MAX) {
+		if (alone)
+			prefetch_range(zd, swp_entry(type, first + at));
+		xa_for_each_range(tree, index, entry, at,
+				  at + ZDEDUP_PREFETCH_MAX - 1)
+			zswap_invalidate(&zd->zs,
+					 swp_entry(type, first + index));
+	}
+}
+
 /*
  * try_to_unuse() reads every slot back. What is read is thrown away here, so the
- * bytes need not be: entries are freed tree by tree, and the maps cleared.
+ * bytes need not be: entries are freed tree by tree, and the maps cleared. @alone:
+ * nobody else is inside.
  */
-int zdedup_swapoff(struct zdedup *zd, unsigned int type)
+static void swapoff(struct zdedup *zd, unsigned int type, bool alone)
 {
-	struct zswap_trees *trees;
-	struct swap_device *dev;
-	unsigned long i, index;
-	void *entry;
+	struct swap_device *dev = zd->device[type];
+	struct zswap_trees *trees = &zd->zs.trees[type];
+	unsigned long i;
 	u64 word;
 
-	if (type >= ZDEDUP_TYPES_MAX || !zd->device[type])
-		return -EINVAL;
-	dev = zd->device[type];
-	trees = &zd->zs.trees[type];
 	free_waiting_slots(zd);
 	for (i = 0; i < trees->nr; i++)
-		xa_for_each(&trees->tree[i], index, entry)
-			zswap_invalidate(&zd->zs,
-					 swp_entry(type, i * ZSWAP_TREE_SLOTS +
-							 index));
+		free_entries(zd, type, i * ZSWAP_TREE_SLOTS, &trees->tree[i],
+			     alone);
 	for (word = 0; word < DIV_ROUND_UP(dev->nr_slots, 64); word++) {
 		atomic_long_sub(hweight64(dev->zero[word]), &zd->live_zero);
 		atomic_long_sub(hweight64(dev->filled[word]), &zd->live_device);
@@ -388,7 +398,28 @@ int zdedup_swapoff(struct zdedup *zd, unsigned int type)
 	zd->nr_slots -= dev->nr_slots;
 	swap_device_destroy(dev);
 	zd->device[type] = NULL;
+}
+
+int zdedup_swapoff(struct zdedup *zd, unsigned int type)
+{
+	if (type >= ZDEDUP_TYPES_MAX || !zd->device[type])
+		return -EINVAL;
+	swapoff(zd, type, false);
 	return 0;
+}
+
+void zdedup_destroy(struct zdedup *zd)
+{
+	unsigned int type;
+
+	if (!zd)
+		return;
+	for (type = 0; type < ZDEDUP_TYPES_MAX; type++)
+		if (zd->device[type])
+			swapoff(zd, type, true);
+	zswap_exit(&zd->zs);
+	memcg_exit(zd);
+	kfree(zd);
 }
 
 /* The device of @slot, if @nr slots from there on are all inside of it. */
@@ -797,51 +828,84 @@ uint64_t zdedup_compact(struct zdedup *zd)
 /* What an entry then has beside 56: 48, and its place in the content's list */
 #define KERNEL_SIBLING_BYTES 8
 
-static void get_metadata(struct zdedup *zd, u64 zspages,
-			 struct zdedup_sizes *sizes)
+static u64 dedup_metadata(struct zdedup *zd, const struct zdedup_counts *counts)
 {
-	u64 contents = sizes->pages_shared + sizes->pages_unshared;
-	u64 handles = zd->zs.zpool_ops->nr_zspages ?
-			      contents * KERNEL_ZS_HANDLE_BYTES :
-			      0;
+	unsigned int content_bytes = zswap_dedup_content_bytes(&zd->zs);
+	u64 bytes;
 
-	unsigned int content_bytes;
-	u64 index_bytes;
-
-	sizes->dedup_metadata_bytes = 0;
-	if (READ_ONCE(zd->built_with_dedup)) {
-		zswap_dedup_metadata(&zd->zs, zd->nr_slots, &index_bytes,
-				     &content_bytes);
-		/* one outside of the index needs no more than its entry has */
-		sizes->dedup_metadata_bytes = index_bytes +
-			atomic_long_read(&zd->zs.dedup.shareable) *
-				(content_bytes ? content_bytes :
-						 KERNEL_CONTENT_BYTES);
-		if (zd->zs.dedup.maps_sharers)
-			sizes->dedup_metadata_bytes += sizes->stored_pages *
-						       KERNEL_SIBLING_BYTES;
-	}
-	sizes->metadata_bytes =
-		sizes->stored_pages * zd->zs.behaviour->entry_bytes +
-		READ_ONCE(zd->tree_nodes) * zd->zs.behaviour->node_bytes + handles +
-		zspages * KERNEL_ZSPAGE_BYTES + sizes->dedup_metadata_bytes;
+	if (!READ_ONCE(zd->built_with_dedup))
+		return 0;
+	/* one outside of the index needs no more than its entry has */
+	bytes = counts->index_bytes +
+		counts->shareable *
+			(content_bytes ? content_bytes : KERNEL_CONTENT_BYTES);
+	if (zd->zs.dedup.maps_sharers)
+		bytes += counts->stored_pages * KERNEL_SIBLING_BYTES;
+	return bytes;
 }
 
-void zdedup_get_sizes(struct zdedup *zd, struct zdedup_sizes *sizes)
+void zdedup_sizes_of(struct zdedup *zd, const struct zdedup_counts *counts,
+		     struct zdedup_sizes *sizes)
 {
+	const struct zswap_behaviour *b = zd->zs.behaviour;
+	u64 contents = counts->pages_shared + counts->pages_unshared;
+
+	sizes->stored_pages = counts->stored_pages;
+	sizes->live_zero = counts->live_zero;
+	sizes->live_device = counts->live_device;
+	sizes->pages_shared = counts->pages_shared;
+	sizes->pages_sharing = counts->pages_sharing;
+	sizes->pages_unshared = counts->pages_unshared;
+	sizes->payload_bytes = counts->payload_bytes;
+	sizes->pool_total_size = counts->pool_pages * PAGE_SIZE;
+	sizes->dedup_metadata_bytes = dedup_metadata(zd, counts);
+	sizes->metadata_bytes = counts->stored_pages * b->entry_bytes +
+				counts->tree_nodes * b->node_bytes +
+				counts->zspages * KERNEL_ZSPAGE_BYTES +
+				sizes->dedup_metadata_bytes;
+	if (zd->zs.zpool_ops->nr_zspages)
+		sizes->metadata_bytes += contents * KERNEL_ZS_HANDLE_BYTES;
+}
+
+uint64_t zdedup_add_counts(struct zdedup *zd, struct zdedup_counts *sum)
+{
+	u64 stored = atomic_long_read(&zd->zs.stats.stored_pages);
+	u64 zero = atomic_long_read(&zd->live_zero);
+	u64 device = atomic_long_read(&zd->live_device);
 	struct zswap_dedup *d = &zd->zs.dedup;
 	u64 pages, zspages;
 
 	zswap_pool_sizes(&zd->zs, &pages, &zspages);
-	sizes->stored_pages = atomic_long_read(&zd->zs.stats.stored_pages);
-	sizes->live_zero = atomic_long_read(&zd->live_zero);
-	sizes->live_device = atomic_long_read(&zd->live_device);
-	sizes->pages_shared = atomic_long_read(&d->pages_shared);
-	sizes->pages_sharing = atomic_long_read(&d->pages_sharing);
-	sizes->pages_unshared = atomic_long_read(&d->pages_unshared);
-	sizes->payload_bytes = atomic_long_read(&d->payload_bytes);
-	sizes->pool_total_size = pages * PAGE_SIZE;
-	get_metadata(zd, zspages, sizes);
+	sum->moments++;
+	sum->stored_pages += stored;
+	sum->live_zero += zero;
+	sum->live_device += device;
+	sum->pages_shared += atomic_long_read(&d->pages_shared);
+	sum->pages_sharing += atomic_long_read(&d->pages_sharing);
+	sum->pages_unshared += atomic_long_read(&d->pages_unshared);
+	sum->payload_bytes += atomic_long_read(&d->payload_bytes);
+	sum->pool_pages += pages;
+	sum->zspages += zspages;
+	sum->tree_nodes += READ_ONCE(zd->tree_nodes);
+	if (READ_ONCE(zd->built_with_dedup)) {
+		sum->index_bytes +=
+			zswap_dedup_index_bytes(&zd->zs, zd->nr_slots);
+		sum->shareable += atomic_long_read(&d->shareable);
+	}
+	return stored + zero + device;
+}
+
+uint64_t zdedup_pool_size(struct zdedup *zd)
+{
+	return zswap_total_pages(&zd->zs) * PAGE_SIZE;
+}
+
+void zdedup_get_sizes(struct zdedup *zd, struct zdedup_sizes *sizes)
+{
+	struct zdedup_counts now = { .moments = 0 };
+
+	zdedup_add_counts(zd, &now);
+	zdedup_sizes_of(zd, &now, sizes);
 }
 
 static void get_dedup_stats(struct zswap_dedup *d, struct zdedup_stats *stats)

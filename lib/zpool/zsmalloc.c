@@ -506,22 +506,26 @@ static void zs_free(void *priv, unsigned long value)
 	kmem_cache_free(pool->handle_cachep, handle);
 }
 
-/* Reads without the lock: the handle is live, and its place only a hint. */
-static void zs_prefetch_free(void *priv, unsigned long value, unsigned int step)
+/* Link by link, each of all handles before the next (lib/env/prefetch.c). */
+static void zs_prefetch_free(void *priv, const unsigned long *value,
+			     unsigned int nr)
 {
-	struct zs_handle *handle = (struct zs_handle *)value;
-	struct zspage *zspage = READ_ONCE(handle->zspage);
+	const struct zs_handle *handle;
+	unsigned int i;
 
 	(void)priv;
-	if (!step) {
-		prefetchw(handle);
-	} else if (step == 1) {
-		prefetchw(zspage);
-		prefetchw(&zspage->slot[handle->obj]);
-	} else if (step == 2) {
+	for (i = 0; i < nr; i++)
+		prefetchw((const struct zs_handle *)value[i]);
+	for (i = 0; i < nr; i++) {
+		handle = (const struct zs_handle *)value[i];
+		prefetchw(handle->zspage);
+		prefetchw(&handle->zspage->slot[handle->obj]);
+	}
+	for (i = 0; i < nr; i++) {
+		handle = (const struct zs_handle *)value[i];
 		/* it may leave its group */
-		prefetchw(READ_ONCE(zspage->list.prev));
-		prefetchw(READ_ONCE(zspage->list.next));
+		prefetchw(handle->zspage->list.prev);
+		prefetchw(handle->zspage->list.next);
 	}
 }
 

@@ -110,10 +110,11 @@ struct zpool_ops {
 	 */
 	void (*work)(void *pool);
 	/*
-	 * Optional: asks the memory for what freeing @handle will touch. @step counts
-	 * from 0 by one from call to call; each may read what those before it asked for.
+	 * Optional: asks the memory for what freeing these @nr live handles will
+	 * touch. Without locks: nobody else is inside.
 	 */
-	void (*prefetch_free)(void *pool, unsigned long handle, unsigned int step);
+	void (*prefetch_free)(void *pool, const unsigned long *handle,
+			      unsigned int nr);
 	/* Walks everything; 0, or -EUCLEAN when an invariant does not hold. */
 	int (*check)(void *pool);
 };
@@ -164,6 +165,11 @@ static inline void zpool_obj_read_end(struct zpool *zp, unsigned long handle,
 static inline u64 zpool_total_pages(struct zpool *zp)
 {
 	return zp->ops->total_pages(zp->priv);
+}
+
+static inline u64 zpool_nr_zspages(struct zpool *zp)
+{
+	return zp->ops->nr_zspages ? zp->ops->nr_zspages(zp->priv) : 0;
 }
 
 /*------------------------------------------------------------------ zcomp */

@@ -56,19 +56,18 @@ static unsigned long zswap_accept_thr_pages(struct zswap *zs)
 
 static void zswap_sum_pools(struct zswap *zs, u64 *pages, u64 *zspages)
 {
+	u64 nr_pages = 0, nr_zspages = 0;
 	struct zswap_pool *pool;
 
-	*pages = 0;
-	*zspages = 0;
 	/* Retired pools count as long as they hold anything. */
 	spin_lock(&zs->pools_lock);
 	list_for_each_entry(pool, &zs->pools, list) {
-		*pages += zpool_total_pages(&pool->zpool);
-		if (pool->zpool.ops->nr_zspages)
-			*zspages += pool->zpool.ops->nr_zspages(
-				pool->zpool.priv);
+		nr_pages += zpool_total_pages(&pool->zpool);
+		nr_zspages += zpool_nr_zspages(&pool->zpool);
 	}
 	spin_unlock(&zs->pools_lock);
+	*pages = nr_pages;
+	*zspages = nr_zspages;
 }
 
 /*
