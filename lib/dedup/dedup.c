@@ -139,14 +139,14 @@ static void zswap_stripe_remove(struct zswap_stripe *stripe,
 struct zswap_content *zswap_content_alloc(struct zswap *zs)
 {
 	struct zswap_content *content =
-		kmem_cache_zalloc(zs->dedup.content_cache, GFP_KERNEL);
+		kmem_cache_alloc(zs->dedup.content_cache, GFP_KERNEL);
 
 	if (!content)
 		return NULL;
+	*content = (struct zswap_content){ .sharers = 1 };
 	INIT_HLIST_NODE(&content->node);
 	INIT_HLIST_HEAD(&content->entries);
 	refcount_set(&content->refs, 1);
-	content->sharers = 1;
 	return content;
 }
 

@@ -20,7 +20,10 @@
  *    kernel lists it after a failed reclaim, one list beyond the last.
  */
 #include <linux/atomic.h>
+#include <linux/bitops.h>
+#include <linux/bug.h>
 #include <linux/list.h>
+#include <linux/prefetch.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -101,11 +104,14 @@ struct z3fold_header {
 /**
  * struct z3fold_pool - an instance
  * @lock:          all of the pool, its headers and handles
+ * @listed:        a bit for each list of @unbuddied that is not empty; one may stay
+ *                 behind its list
  * @unbuddied:     pages that can take one more, by the chunks that fit; the one
  *                 that changed last in front
  * @lru:           pages, the one allocated from last in front
  * @work:          pages whose compaction is queued, in order
  * @handle_cachep: struct z3fold_handle
+ * @header_cachep: struct z3fold_header
  * @pages_nr:      written under @lock, read without
  * @claimed_nr:    of these, those under reclaim
  * @evict:         see zpool_config
@@ -114,10 +120,12 @@ struct z3fold_header {
  */
 struct z3fold_pool {
 	spinlock_t lock;
+	u64 listed;
 	struct list_head unbuddied[NCHUNKS];
 	struct list_head lru;
 	struct list_head work;
 	struct kmem_cache *handle_cachep;
+	struct kmem_cache *header_cachep;
 	atomic64_t pages_nr;
 	u64 claimed_nr;
 	int (*evict)(void *data, unsigned long name);
@@ -161,11 +169,12 @@ static unsigned int num_free_chunks(const struct z3fold_header *zhdr)
 static void add_to_unbuddied(struct z3fold_pool *pool,
 			     struct z3fold_header *zhdr)
 {
-	unsigned int nr = nr_objects(zhdr);
+	unsigned int nr = nr_objects(zhdr), chunks = num_free_chunks(zhdr);
 
-	if (nr && nr < 3)
-		list_add(&zhdr->buddy,
-			 &pool->unbuddied[num_free_chunks(zhdr)]);
+	if (nr && nr < 3) {
+		list_add(&zhdr->buddy, &pool->unbuddied[chunks]);
+		pool->listed |= 1ull << chunks;
+	}
 }
 
 /* Where an object of @chunks goes that is known to fit. */
@@ -192,8 +201,10 @@ static struct z3fold_header *find_unbuddied(struct z3fold_pool *pool,
 {
 	struct z3fold_header *zhdr;
 	unsigned int i;
+	u64 left;
 
-	for (i = chunks; i < NCHUNKS; i++) {
+	for (left = pool->listed >> chunks << chunks; left; left &= left - 1) {
+		i = __ffs(left);
 		while (!list_empty(&pool->unbuddied[i])) {
 			zhdr = list_first_entry(&pool->unbuddied[i],
 						struct z3fold_header, buddy);
@@ -201,6 +212,7 @@ static struct z3fold_header *find_unbuddied(struct z3fold_pool *pool,
 			if (!zhdr->needs_compacting)
 				return zhdr;
 		}
+		pool->listed &= ~(1ull << i);
 	}
 	return NULL;
 }
@@ -240,7 +252,8 @@ static unsigned char *obj_address(const struct z3fold_header *zhdr,
 
 static struct z3fold_header *alloc_z3fold_page(const struct z3fold_pool *pool)
 {
-	struct z3fold_header *zhdr = kzalloc(sizeof(*zhdr), GFP_KERNEL);
+	struct z3fold_header *zhdr = kmem_cache_zalloc(pool->header_cachep,
+						       GFP_KERNEL);
 
 	if (!zhdr)
 		return NULL;
@@ -250,7 +263,7 @@ static struct z3fold_header *alloc_z3fold_page(const struct z3fold_pool *pool)
 	if (!pool->lengths_only) {
 		zhdr->mem = kvmalloc(PAGE_SIZE, GFP_KERNEL);
 		if (!zhdr->mem) {
-			kfree(zhdr);
+			kmem_cache_free(pool->header_cachep, zhdr);
 			return NULL;
 		}
 	}
@@ -266,7 +279,7 @@ static bool put_page_ref(struct z3fold_pool *pool, struct z3fold_header *zhdr)
 	list_del(&zhdr->lru);
 	atomic64_sub(1, &pool->pages_nr);
 	kvfree(zhdr->mem);
-	kfree(zhdr);
+	kmem_cache_free(pool->header_cachep, zhdr);
 	return true;
 }
 
@@ -444,6 +457,28 @@ static void z3fold_free(void *priv, unsigned long value)
 	}
 	spin_unlock(&pool->lock);
 	kmem_cache_free(pool->handle_cachep, handle);
+}
+
+/* Link by link, each of all handles before the next (lib/env/prefetch.c). */
+static void z3fold_prefetch_free(void *priv, const unsigned long *value,
+				 unsigned int nr)
+{
+	const struct z3fold_header *zhdr;
+	unsigned int i;
+
+	(void)priv;
+	for (i = 0; i < nr; i++)
+		prefetchw((const struct z3fold_handle *)value[i]);
+	for (i = 0; i < nr; i++) {
+		zhdr = ((const struct z3fold_handle *)value[i])->zhdr;
+		prefetchw(zhdr);
+		prefetchw(&zhdr->claimed);
+	}
+	for (i = 0; i < nr; i++) {
+		zhdr = ((const struct z3fold_handle *)value[i])->zhdr;
+		prefetchw(zhdr->buddy.prev);
+		prefetchw(zhdr->buddy.next);
+	}
 }
 
 /*********************************
@@ -659,6 +694,8 @@ static int z3fold_check(void *priv)
 		listed += !list_empty(&zhdr->buddy);
 	}
 	for (i = 0; valid && i < NCHUNKS; i++) {
+		valid = list_empty(&pool->unbuddied[i]) ||
+			(pool->listed >> i & 1);
 		list_for_each_entry(zhdr, &pool->unbuddied[i], buddy) {
 			if (found++ == listed ||
 			    (must_be_listed(zhdr) &&
@@ -694,10 +731,14 @@ static void *z3fold_create_pool(const struct zpool_config *config)
 	pool->handle_cachep = kmem_cache_create("z3fold_handle",
 						sizeof(struct z3fold_handle),
 						0, 0, NULL);
-	if (!pool->handle_cachep) {
+	pool->header_cachep = KMEM_CACHE(z3fold_header, 0);
+	if (!pool->handle_cachep || !pool->header_cachep) {
+		kmem_cache_destroy(pool->handle_cachep);
+		kmem_cache_destroy(pool->header_cachep);
 		kfree(pool);
 		return NULL;
 	}
+	BUILD_BUG_ON(NCHUNKS > 64);
 	spin_lock_init(&pool->lock);
 	for (i = 0; i < NCHUNKS; i++)
 		INIT_LIST_HEAD(&pool->unbuddied[i]);
@@ -717,6 +758,7 @@ static void z3fold_destroy_pool(void *priv)
 	z3fold_work(pool);
 	WARN_ON_ONCE(z3fold_total_pages(pool));
 	kmem_cache_destroy(pool->handle_cachep);
+	kmem_cache_destroy(pool->header_cachep);
 	kfree(pool);
 }
 
@@ -730,6 +772,7 @@ const struct zpool_ops zpool_z3fold = {
 	.obj_read_begin = z3fold_obj_read_begin,
 	.obj_read_end = z3fold_obj_read_end,
 	.total_pages = z3fold_total_pages,
+	.prefetch_free = z3fold_prefetch_free,
 	.set_name = z3fold_set_name,
 	.shrink = z3fold_shrink,
 	.work = z3fold_work,

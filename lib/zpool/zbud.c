@@ -14,7 +14,10 @@
  *    any more. The kernel calls evict, which finds no such entry.
  */
 #include <linux/atomic.h>
+#include <linux/bitops.h>
+#include <linux/bug.h>
 #include <linux/list.h>
+#include <linux/prefetch.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
@@ -41,6 +44,9 @@ enum buddy {
 /**
  * struct zbud_pool - an instance
  * @lock:         all of the pool and its headers, except as said there
+ * @header_cache: struct zbud_header
+ * @listed:       a bit for each list of @unbuddied that is not empty; one may stay
+ *                behind its list
  * @unbuddied:    pages by free chunks, the one that changed last in front. Those
  *                with two objects stand in [0], whatever is left between them
  * @lru:          pages, the one allocated from last in front
@@ -52,6 +58,8 @@ enum buddy {
  */
 struct zbud_pool {
 	spinlock_t lock;
+	struct kmem_cache *header_cache;
+	u64 listed;
 	struct list_head unbuddied[NCHUNKS];
 	struct list_head lru;
 	atomic64_t pages_nr;
@@ -126,6 +134,7 @@ static unsigned int list_index(const struct zbud_header *zhdr)
 static void list_page(struct zbud_pool *pool, struct zbud_header *zhdr)
 {
 	list_add(&zhdr->buddy, &pool->unbuddied[list_index(zhdr)]);
+	pool->listed |= 1ull << list_index(zhdr);
 }
 
 /*********************************
@@ -133,22 +142,24 @@ static void list_page(struct zbud_pool *pool, struct zbud_header *zhdr)
 **********************************/
 static struct zbud_header *alloc_zbud_page(const struct zbud_pool *pool)
 {
-	struct zbud_header *zhdr = kzalloc(sizeof(*zhdr), GFP_KERNEL);
+	struct zbud_header *zhdr = kmem_cache_zalloc(pool->header_cache,
+						     GFP_KERNEL);
 
 	if (!zhdr || pool->lengths_only)
 		return zhdr;
 	zhdr->mem = kvmalloc(PAGE_SIZE, GFP_KERNEL);
 	if (!zhdr->mem) {
-		kfree(zhdr);
+		kmem_cache_free(pool->header_cache, zhdr);
 		return NULL;
 	}
 	return zhdr;
 }
 
-static void free_zbud_page(struct zbud_header *zhdr)
+static void free_zbud_page(const struct zbud_pool *pool,
+			   struct zbud_header *zhdr)
 {
 	kvfree(zhdr->mem);
-	kfree(zhdr);
+	kmem_cache_free(pool->header_cache, zhdr);
 }
 
 /* Takes the page with the least room that is enough out of its lists. */
@@ -157,10 +168,14 @@ static struct zbud_header *find_unbuddied(struct zbud_pool *pool,
 {
 	struct zbud_header *zhdr;
 	unsigned int i;
+	u64 left;
 
-	for (i = chunks; i < NCHUNKS; i++) {
-		if (list_empty(&pool->unbuddied[i]))
+	for (left = pool->listed >> chunks << chunks; left; left &= left - 1) {
+		i = __ffs(left);
+		if (list_empty(&pool->unbuddied[i])) {
+			pool->listed &= ~(1ull << i);
 			continue;
+		}
 		zhdr = list_first_entry(&pool->unbuddied[i],
 					struct zbud_header, buddy);
 		list_del(&zhdr->buddy);
@@ -226,7 +241,27 @@ static void zbud_free(void *priv, unsigned long handle)
 	}
 	spin_unlock(&pool->lock);
 	if (empty)
-		free_zbud_page(zhdr);
+		free_zbud_page(pool, zhdr);
+}
+
+/* Link by link, each of all handles before the next (lib/env/prefetch.c). */
+static void zbud_prefetch_free(void *priv, const unsigned long *handle,
+			       unsigned int nr)
+{
+	const struct zbud_header *zhdr;
+	unsigned int i;
+
+	(void)priv;
+	for (i = 0; i < nr; i++) {
+		zhdr = handle_to_header(handle[i]);
+		prefetchw(zhdr);
+		prefetchw(&zhdr->under_reclaim);
+	}
+	for (i = 0; i < nr; i++) {
+		zhdr = handle_to_header(handle[i]);
+		prefetchw(zhdr->buddy.prev);
+		prefetchw(zhdr->buddy.next);
+	}
 }
 
 /*********************************
@@ -326,7 +361,7 @@ static int zbud_shrink(void *priv)
 		if (is_empty(zhdr)) {
 			atomic64_sub(1, &pool->pages_nr);
 			spin_unlock(&pool->lock);
-			free_zbud_page(zhdr);
+			free_zbud_page(pool, zhdr);
 			return 0;
 		}
 		list_page(pool, zhdr);
@@ -360,6 +395,9 @@ static int zbud_check(void *priv)
 	spin_lock(&pool->lock);
 	nr = atomic64_read(&pool->pages_nr) - pool->reclaimed_nr;
 	for (i = 0; i < NCHUNKS && !err; i++) {
+		if (!list_empty(&pool->unbuddied[i]) &&
+		    !(pool->listed >> i & 1))
+			err = -EUCLEAN;
 		list_for_each_entry(zhdr, &pool->unbuddied[i], buddy) {
 			/* more than there are: the list is a loop */
 			if (listed++ == nr || !page_is_valid(pool, zhdr, i)) {
@@ -395,8 +433,14 @@ static void *zbud_create_pool(const struct zpool_config *config)
 	struct zbud_pool *pool = kzalloc(sizeof(*pool), GFP_KERNEL);
 	unsigned int i;
 
+	BUILD_BUG_ON(NCHUNKS > 64);
 	if (!pool)
 		return NULL;
+	pool->header_cache = KMEM_CACHE(zbud_header, 0);
+	if (!pool->header_cache) {
+		kfree(pool);
+		return NULL;
+	}
 	spin_lock_init(&pool->lock);
 	for (i = 0; i < NCHUNKS; i++)
 		INIT_LIST_HEAD(&pool->unbuddied[i]);
@@ -410,8 +454,11 @@ static void *zbud_create_pool(const struct zpool_config *config)
 
 static void zbud_destroy_pool(void *priv)
 {
-	WARN_ON_ONCE(zbud_total_pages(priv));
-	kfree(priv);
+	struct zbud_pool *pool = priv;
+
+	WARN_ON_ONCE(zbud_total_pages(pool));
+	kmem_cache_destroy(pool->header_cache);
+	kfree(pool);
 }
 
 const struct zpool_ops zpool_zbud = {
@@ -424,6 +471,7 @@ const struct zpool_ops zpool_zbud = {
 	.obj_read_begin = zbud_obj_read_begin,
 	.obj_read_end = zbud_obj_read_end,
 	.total_pages = zbud_total_pages,
+	.prefetch_free = zbud_prefetch_free,
 	.set_name = zbud_set_name,
 	.shrink = zbud_shrink,
 	.check = zbud_check,
