@@ -18,6 +18,7 @@
 
 #define PAGE ZDEDUP_PAGE_SIZE
 #define NO_COLUMN (-1)
+#define CACHE_LINE 64u
 /* A model of fewer slots lies in the processor's caches, where asking costs more. */
 #define SLOTS_LARGE (1u << 14)
 
@@ -681,6 +682,31 @@ static void after_events(struct run *run, const struct batch *batch,
 		checkpoint(run);
 }
 
+static void ask_for(const void *from, size_t bytes)
+{
+	for (size_t at = 0; at < bytes; at += CACHE_LINE)
+		__builtin_prefetch((const char *)from + at);
+}
+
+/*
+ * The batch itself, from @i on: too many arrays for a processor to see by itself that
+ * each is read from its start to its end.
+ */
+static void ask_for_batch(const struct run *run, const struct batch *batch,
+			  unsigned int i, unsigned int nr)
+{
+	ask_for(&batch->steps[i], nr * sizeof(*batch->steps));
+	if (run->lengths != NO_COLUMN)
+		ask_for(&batch->length[run->lengths][i],
+			nr * sizeof(**batch->length));
+	if (run->digests != NO_COLUMN)
+		ask_for(&batch->digest[run->digests][i],
+			nr * sizeof(**batch->digest));
+	if (run->baseline)
+		ask_for(&batch->pool[run->baseline->pool][i],
+			nr * sizeof(**batch->pool));
+}
+
 /* The events from @i on, as a hint to the model, which is this thread's alone. */
 static void look_ahead(struct run *run, const struct batch *batch,
 		       unsigned int i, unsigned int nr)
@@ -710,6 +736,9 @@ void run_batch(struct run *run, const struct batch *batch,
 		if (i >= ahead) {
 			ahead = MIN(i + ZDEDUP_PREFETCH_MAX, batch->nr);
 			look_ahead(run, batch, i, ahead - i);
+			ask_for_batch(run, batch, ahead,
+				      MIN(ZDEDUP_PREFETCH_MAX,
+					  batch->nr - ahead));
 		}
 		nr = 1;
 		if (step->op == TRACE_STORE) {
