@@ -159,7 +159,8 @@ static int write_facts(struct blow_up *b, struct trace_event *ev,
 	if (page == TRACE_NO_PAGE)
 		return trace_write_event(b->writer, ev, NULL, NULL, b->why,
 					 b->size);
-	facts = *trace_facts(b->from->trace, page);
+	memcpy(&facts, trace_facts(b->from->trace, page),
+	       trace_facts_size(b->sum->nr_lengths));
 	if (!facts_shared(b, page))
 		fresh_facts(b, copy, &facts);
 	if (!b->names[page])

@@ -121,7 +121,8 @@ int trace_build_facts(struct trace *trace, const struct trace_facts *facts,
 {
 	trace->summary.has_facts = true;
 	trace->summary.nr_pages++;
-	return spool_add(&trace->facts_spool, facts, sizeof(*facts),
+	return spool_add(&trace->facts_spool, facts,
+			 trace_facts_size(trace->summary.nr_lengths),
 			 trace->path, why);
 }
 

@@ -43,7 +43,7 @@ struct zdt;
  * struct trace - one open trace
  * @pages: the file, for readers of files; or the pages, back to back
  * @seq:   the number of the next event
- * @facts: an array of struct trace_facts, one per page
+ * @facts: of each page trace_facts_size(summary.nr_lengths) bytes
  * @zdt:   of the .zdt reader only
  *
  * Of readers that build their list of events when they open (build.c):
@@ -197,7 +197,8 @@ int trace_pwrite_all(int fd, const void *data, size_t len, uint64_t at);
  * events in order (seq is set here) and the facts of page 0, 1, 2 ...; summary's
  * counts, slots, nr_pages and has_facts follow. A reader of pages without bytes
  * also clears summary.has_pages; one with bytes fills trace->pages and
- * summary.nr_pages itself before its first event. Its @next is trace_built_next.
+ * summary.nr_pages itself before its first event; one with lengths sets
+ * summary.nr_lengths before its first facts. Its @next is trace_built_next.
  */
 int trace_build_event(struct trace *trace, const struct trace_event *ev,
 		      const struct trace_why *why);

@@ -50,8 +50,8 @@ int trace_writer_open(const char *path,
  * page's 4096 bytes or NULL (no page), ev->page is not looked at, and the
  * writer finds out which pages are the same. Without, ev->page numbers the page,
  * and pages are numbered by first use: a number is one that has been there or
- * the next one. @facts are of the page and needed at its first use (a repeated
- * page's are not looked at).
+ * the next one. @facts, with nr_lengths lengths, are of the page and needed at its
+ * first use (a repeated page's are not looked at).
  */
 int trace_write_event(struct trace_writer *writer,
 		      const struct trace_event *ev, const void *bytes,

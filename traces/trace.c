@@ -308,7 +308,9 @@ const void *trace_page(const struct trace *trace, uint64_t page)
 const struct trace_facts *trace_facts(const struct trace *trace, uint64_t page)
 {
 	assert(trace->summary.has_facts && page < trace->summary.nr_pages);
-	return (const struct trace_facts *)trace->facts.data + page;
+	return (const struct trace_facts *)
+		(trace->facts.data +
+		 page * trace_facts_size(trace->summary.nr_lengths));
 }
 
 const char *trace_format_name(unsigned int i)

@@ -54,16 +54,27 @@ enum trace_class {
  * struct trace_facts - what is known of one page, beside or instead of its bytes
  * @word:    the repeated word of a same-filled page, else 0
  * @digest:  of the page's bytes, all zero where summary.digest is NULL
- * @lengths: compressed lengths in the order of summary.lengths; 0: not known
  * @class:   an enum trace_class
+ * @lengths: compressed lengths in the order of summary.lengths; 0: not known. Of
+ *           what a trace gives or a writer takes, only so many are there: it is no
+ *           longer than trace_facts_size(), and not to be copied as a whole
  */
 struct trace_facts {
 	uint64_t word;
 	uint8_t digest[16];
-	uint16_t lengths[TRACE_LENGTHS_MAX];
 	uint8_t class;
-	uint8_t reserved[7];
+	uint8_t reserved;
+	uint16_t lengths[TRACE_LENGTHS_MAX];
 };
+
+/* Bytes of facts with so many lengths; an array of them is aligned. */
+static inline size_t trace_facts_size(unsigned int nr_lengths)
+{
+	size_t size = offsetof(struct trace_facts, lengths) +
+		      nr_lengths * sizeof(uint16_t);
+
+	return (size + 7) / 8 * 8;
+}
 
 /**
  * struct trace_summary - what one pass over the events finds before any is replayed
@@ -148,7 +159,10 @@ int trace_rewind(struct trace *trace);
  */
 const void *trace_page(const struct trace *trace, uint64_t page);
 
-/* The facts of page @page, valid until trace_close; unless !summary.has_facts. */
+/*
+ * The facts of page @page, valid until trace_close, with summary.nr_lengths lengths;
+ * unless !summary.has_facts.
+ */
 const struct trace_facts *trace_facts(const struct trace *trace, uint64_t page);
 
 /* The formats that trace_open knows, NULL past the end. */

@@ -366,7 +366,7 @@ static void check_facts(struct trace *trace)
 	int got;
 
 	if (!sum->has_facts || trace->facts.size !=
-	    sum->nr_pages * sizeof(struct trace_facts))
+	    sum->nr_pages * trace_facts_size(sum->nr_lengths))
 		die("not the facts of the summary");
 	while ((got = trace_next(trace, &ev, why, sizeof(why))) > 0) {
 		if (ev.seq != events++ || ev.op > TRACE_INVALIDATE ||
@@ -383,7 +383,8 @@ static void check_facts(struct trace *trace)
 			die("a page that is not numbered by first use");
 		named += ev.page == named;
 		if (trace_facts(trace, ev.page)->class > TRACE_CLASS_DATA ||
-		    trace_facts(trace, ev.page)->lengths[0] > PAGE)
+		    (sum->nr_lengths &&
+		     trace_facts(trace, ev.page)->lengths[0] > PAGE))
 			die("facts of no page");
 	}
 	if (got || events != sum->events || named != sum->nr_pages ||

@@ -61,8 +61,8 @@ static void read_all(struct trace *trace)
 			must(p != NULL, "a named page is missing");
 			sink += p[0] + p[TRACE_PAGE_SIZE / 8 - 1];
 		}
-		if (sum->has_facts)
-			sink += trace_facts(trace, ev.page)->lengths[0];
+		for (unsigned int i = 0; i < sum->nr_lengths; i++)
+			sink += trace_facts(trace, ev.page)->lengths[i];
 	}
 	if (got < 0)
 		one_line(why);

@@ -233,7 +233,8 @@ static uint64_t check_events(struct trace *trace, struct numbers *n, int *ret)
 				struct trace_facts f = facts_of(id);
 
 				assert_memory_equal(trace_facts(trace, ev.page),
-						    &f, sizeof(f));
+						    &f,
+						    trace_facts_size(2));
 			}
 		}
 		if (ev.seq != want.seq || ev.time_us != want.time_us ||
