@@ -2,11 +2,14 @@
 /*
  * zdt-read.c - the reader of .zdt traces; FORMAT.md is the layout
  *
- * Opening reads all but the pages and checks it. The pages are unpacked to a file
- * without a name, by a thread that starts when the first one is asked for; small
- * traces are unpacked by the caller, step by step. A block is checked against its
- * checksum each time that it is read, and that against the one seen first: what
- * was checked when the trace was opened is what is replayed.
+ * Opening reads all but the pages and checks it: blocks, their checksums and numbers.
+ * What the events say is checked as they are read; a file that does not tell
+ * beforehand which slots they have (all before version 1.1, and what is salvaged)
+ * is read once for that. The pages are unpacked to a file without a name, by a
+ * thread that starts when the first one is asked for; small traces are unpacked by
+ * the caller, step by step. A block is checked against its checksum each time that
+ * it is read, and that against the one seen first: what was checked when the trace
+ * was opened is what is replayed.
  */
 #define _GNU_SOURCE
 #define ZSTD_STATIC_LINKING_ONLY	/* ZSTD_d_stableOutBuffer */
@@ -31,18 +34,46 @@
 #define STORED_MAX (64u << 20)	/* of any block but the index */
 #define WHY_MAX 1024u
 
-/* An event block being read. */
+/*
+ * Bytes behind an unpacked list, so that a varint that goes past the end of it can
+ * be read first and refused then
+ */
+#define PAD 16u
+#define READY_EVENTS 64u
+
+/**
+ * struct cursor - an event block being read
+ * @left:  events not taken yet
+ * @known: pages named so far
+ * @prev:  the event before, with its own seq + 1
+ */
 struct cursor {
+	const struct zdt_block *block;
 	const uint8_t *control, *stream[ZDT_NR_STREAMS], *end[ZDT_NR_STREAMS];
 	uint32_t left;
-	uint64_t known;		/* pages named so far */
+	uint64_t known;
 	struct trace_event prev;
+};
+
+/**
+ * struct seen - what has come so far, of the blocks and of the events in them
+ * @events, @named: of all blocks begun; @named: pages that events have named
+ * @ops:   by enum trace_op
+ * @slots: of the events that were taken, highest + 1
+ */
+struct seen {
+	uint64_t pages, facts, events, named;
+	uint64_t ops[TRACE_INVALIDATE + 1];
+	uint64_t slots[TRACE_TYPES_MAX];
 };
 
 /**
  * struct zdt - an open file
  * @blocks:    in the order of the file, without the index
  * @next:      the block that the next events are in, or after
+ * @counted:   trace->summary says what the events are; else they are being counted
+ * @ready:     events taken ahead, of which @ready_at is the next
+ * @wrong:     what is wrong with the one behind these
  * @stored, @list: buffers of the thread that reads events
  *
  * Of unpacking the pages:
@@ -60,6 +91,11 @@ struct zdt {
 	size_t nr_blocks, room, next;
 	uint32_t columns, contents;
 	struct cursor cursor;
+	struct seen seen;
+	bool counted;
+	struct trace_event ready[READY_EVENTS];
+	unsigned int ready_at, nr_ready;
+	const char *wrong;
 	ZSTD_DCtx *list_dctx;
 	uint8_t *stored, *list;
 	size_t stored_room, list_room;
@@ -84,10 +120,10 @@ static const char *type_name(unsigned int type)
 	static const char *const names[] = {
 		[ZDT_INFO] = "info", [ZDT_PAGES] = "pages",
 		[ZDT_FACTS] = "facts", [ZDT_EVENTS] = "events",
-		[ZDT_INDEX] = "index",
+		[ZDT_INDEX] = "index", [ZDT_SUMMARY] = "summary",
 	};
 
-	return type && type <= ZDT_INDEX ? names[type] : "unknown";
+	return type && type <= ZDT_SUMMARY ? names[type] : "unknown";
 }
 
 static int damaged(const struct trace *trace, const struct zdt_block *b,
@@ -168,7 +204,11 @@ static int check_sizes(const struct trace *trace, const struct zdt_block *b,
 	else if (b->type == ZDT_INFO &&
 		 (b->unpacked > ZDT_INFO_MAX || b->flags & ZDT_PACKED))
 		what = "wrong size";
-	else if ((b->type < ZDT_INFO || b->type > ZDT_INDEX) &&
+	else if (b->type == ZDT_SUMMARY &&
+		 (b->count > TRACE_TYPES_MAX || b->unpacked != b->count * 8 ||
+		  b->flags & ZDT_PACKED))
+		what = "wrong size";
+	else if ((b->type < ZDT_INFO || b->type > ZDT_SUMMARY) &&
 		 b->flags & ZDT_REQUIRED)
 		what = "of a kind that this build does not know but must";
 	return what ? damaged(trace, b, what, why) : 0;
@@ -200,7 +240,7 @@ static int read_block(const struct trace *trace, struct zdt_block *b,
 		return damaged(trace, b, "it goes past the end", why);
 	ret = check_sizes(trace, b, why);
 	if (!ret)
-		ret = grow(trace, buf, room, b->stored + 1, why);
+		ret = grow(trace, buf, room, b->stored + PAD, why);
 	if (!ret)
 		ret = read_at(trace, *buf, b->stored, b->offset + sizeof(h),
 			      why);
@@ -225,7 +265,7 @@ static int reread_block(const struct trace *trace, size_t i, uint8_t **buf,
 	return ret;
 }
 
-/* The unpacked bytes of list block @b, whose payload is zdt->stored */
+/* The unpacked bytes of list block @b, whose payload is zdt->stored, and PAD zeros */
 static int unpack_list(struct trace *trace, const struct zdt_block *b,
 		       const uint8_t **data, const struct trace_why *why)
 {
@@ -234,36 +274,82 @@ static int unpack_list(struct trace *trace, const struct zdt_block *b,
 	int ret;
 
 	*data = zdt->stored;
-	if (!(b->flags & ZDT_PACKED))
+	if (!(b->flags & ZDT_PACKED)) {
+		memset(zdt->stored + b->stored, 0, PAD);
 		return 0;
-	ret = grow(trace, &zdt->list, &zdt->list_room, b->unpacked, why);
+	}
+	ret = grow(trace, &zdt->list, &zdt->list_room, b->unpacked + PAD, why);
 	if (ret)
 		return ret;
 	n = ZSTD_decompressDCtx(zdt->list_dctx, zdt->list, b->unpacked,
 				zdt->stored, b->stored);
 	if (ZSTD_isError(n) || n != b->unpacked)
 		return damaged(trace, b, "its zstd data is bad", why);
+	memset(zdt->list + b->unpacked, 0, PAD);
 	*data = zdt->list;
 	return 0;
 }
 
 /* ---- events ---- */
 
-static int begin_events(struct trace *trace, const struct zdt_block *b,
-			uint64_t known, const struct trace_why *why)
+/*
+ * Counts the events of a block by their first bytes. NULL, or what is wrong with
+ * them; no page is named then that is not there, and nothing comes more often than
+ * the summary says.
+ */
+static const char *count_events(struct trace *trace, const uint8_t *control,
+				uint32_t nr)
 {
-	struct cursor *c = &trace->zdt->cursor;
+	const struct trace_summary *sum = &trace->summary;
+	struct seen *seen = &trace->zdt->seen;
+	uint32_t kinds[256] = { 0 }, i;
+
+	for (i = 0; i < nr; i++)
+		kinds[control[i]]++;
+	for (i = 0; i < 256; i++) {
+		unsigned int op = i & ZDT_EV_OP, page = i & ZDT_EV_PAGE;
+
+		if (!kinds[i])
+			continue;
+		if (i & ~ZDT_EV_KNOWN || op > TRACE_INVALIDATE ||
+		    page == ZDT_EV_PAGE ||
+		    (op == TRACE_STORE && page == ZDT_EV_PAGE_NONE) ||
+		    (op == TRACE_INVALIDATE && page != ZDT_EV_PAGE_NONE))
+			return "an impossible event";
+		seen->ops[op] += kinds[i];
+		if (page == ZDT_EV_PAGE_NEXT)
+			seen->named += kinds[i];
+	}
+	seen->events += nr;
+	if ((sum->has_pages && seen->named > seen->pages) ||
+	    (sum->has_facts && seen->named > seen->facts))
+		return "a page that has not come yet";
+	if (trace->zdt->counted &&
+	    (seen->ops[TRACE_STORE] > sum->stores ||
+	     seen->ops[TRACE_LOAD] > sum->loads ||
+	     seen->ops[TRACE_INVALIDATE] > sum->invalidates))
+		return "the trailer counts otherwise";
+	return NULL;
+}
+
+/* Block @b, whose payload is zdt->stored */
+static int begin_events(struct trace *trace, const struct zdt_block *b,
+			const struct trace_why *why)
+{
+	struct zdt *zdt = trace->zdt;
+	struct cursor *c = &zdt->cursor;
 	const uint8_t *data, *p, *end;
+	const char *wrong;
 	unsigned int i;
 	int ret = unpack_list(trace, b, &data, why);
 
 	if (ret)
 		return ret;
 	end = data + b->unpacked;
-	c->left = 0;
-	c->prev = (struct trace_event) { 0 };
-	c->known = zdt_get64(data);
-	if (c->known != known)
+	*c = (struct cursor) {
+		.block = b, .known = zdt_get64(data), .prev.seq = b->first,
+	};
+	if (c->known != zdt->seen.named)
 		return damaged(trace, b, "it counts other pages", why);
 	c->control = data + ZDT_EVENTS_FIXED;
 	p = c->control + b->count;
@@ -278,20 +364,22 @@ static int begin_events(struct trace *trace, const struct zdt_block *b,
 	}
 	if (p != end)
 		return damaged(trace, b, "bytes are left over", why);
+	wrong = count_events(trace, c->control, b->count);
+	if (wrong)
+		return damaged(trace, b, wrong, why);
 	c->left = b->count;
 	return 0;
 }
 
+/* The next number of a column; false: there is none, or one of more than 64 bits */
 static inline bool varint(struct cursor *c, unsigned int stream, uint64_t *v)
 {
-	const uint8_t *p = c->stream[stream], *end = c->end[stream];
+	const uint8_t *p = c->stream[stream];
 	unsigned int shift = 0;
 	uint64_t value = 0;
 	uint8_t byte;
 
 	do {
-		if (p == end || shift > 63)
-			return false;
 		byte = *p++;
 		if (shift == 63 && byte > 1)
 			return false;
@@ -300,69 +388,108 @@ static inline bool varint(struct cursor *c, unsigned int stream, uint64_t *v)
 	} while (byte & 0x80);
 	c->stream[stream] = p;
 	*v = value;
-	return true;
+	return p <= c->end[stream];
 }
 
-static bool place(struct cursor *c, struct trace_event *ev)
+static const char *place(const struct trace_summary *has, struct cursor *c)
 {
 	uint64_t type, order, memcg;
 
 	if (!varint(c, ZDT_PLACE, &type) || !varint(c, ZDT_PLACE, &order) ||
 	    !varint(c, ZDT_PLACE, &memcg) || type >= TRACE_TYPES_MAX ||
 	    order > 63 || memcg > UINT32_MAX)
-		return false;
-	ev->type = type;
-	ev->order = order;
-	ev->memcg = memcg;
-	return true;
+		return "an impossible event";
+	c->prev.type = type;
+	c->prev.order = order;
+	c->prev.memcg = memcg;
+	if ((type && !has->has_type) || (order && !has->has_order) ||
+	    (memcg && !has->has_memcg))
+		return "a column that the header does not name";
+	return NULL;
 }
 
-/* The next event of the block; false: there cannot be such a one. */
-static bool take_event(struct cursor *c, struct trace_event *ev)
+/* The highest slot so far: few events have it */
+static const char *raise(struct trace *trace, const struct trace_event *ev)
+{
+	struct zdt *zdt = trace->zdt;
+
+	if (ev->slot > TRACE_SLOT_MAX)
+		return "an impossible event";
+	if (zdt->counted && ev->slot >= trace->summary.slots[ev->type])
+		return "a slot beyond those that the summary counts";
+	zdt->seen.slots[ev->type] = ev->slot + 1;
+	return NULL;
+}
+
+/* The next event of the block, whose first byte is right; or what is wrong with it */
+static inline const char *take_event(struct trace *trace, struct cursor *c,
+				     struct trace_event *ev)
 {
 	uint8_t control = *c->control++;
+	struct trace_event *prev = &c->prev;
+	const char *wrong;
 	uint64_t v;
 
-	*ev = c->prev;
-	ev->op = control & ZDT_EV_OP;
-	if (control & ~ZDT_EV_KNOWN || ev->op > TRACE_INVALIDATE)
-		return false;
-	switch (control & ZDT_EV_PAGE) {
-	case ZDT_EV_PAGE_NONE:
-		ev->page = TRACE_NO_PAGE;
-		break;
-	case ZDT_EV_PAGE_NEXT:
-		ev->page = c->known++;
-		break;
-	case ZDT_EV_PAGE_OLD:
+	prev->op = control & ZDT_EV_OP;
+	prev->page = TRACE_NO_PAGE;
+	if ((control & ZDT_EV_PAGE) == ZDT_EV_PAGE_NEXT) {
+		prev->page = c->known++;
+	} else if ((control & ZDT_EV_PAGE) == ZDT_EV_PAGE_OLD) {
 		if (!varint(c, ZDT_PAGE, &v) || v >= c->known)
-			return false;
-		ev->page = c->known - 1 - v;
-		break;
-	default:
-		return false;
+			return "an impossible event";
+		prev->page = c->known - 1 - v;
 	}
-	if ((ev->op == TRACE_STORE && ev->page == TRACE_NO_PAGE) ||
-	    (ev->op == TRACE_INVALIDATE && ev->page != TRACE_NO_PAGE))
-		return false;
 	if (!varint(c, ZDT_TIME, &v))
-		return false;
-	ev->time_us += zdt_unzigzag(v);
+		return "an impossible event";
+	prev->time_us += zdt_unzigzag(v);
 	if (!varint(c, ZDT_SLOT, &v))
-		return false;
-	ev->slot += zdt_unzigzag(v);
-	if (ev->slot > TRACE_SLOT_MAX)
-		return false;
-	if (!(control & ZDT_EV_SAME_PLACE) && !place(c, ev))
-		return false;
+		return "an impossible event";
+	prev->slot += zdt_unzigzag(v);
+	if (!(control & ZDT_EV_SAME_PLACE)) {
+		wrong = place(&trace->summary, c);
+		if (wrong)
+			return wrong;
+	}
 	if (!(control & ZDT_EV_SAME_FOLIO)) {
 		if (!varint(c, ZDT_FOLIO, &v))
-			return false;
-		ev->folio += zdt_unzigzag(v);
+			return "an impossible event";
+		prev->folio += zdt_unzigzag(v);
+		if (prev->folio && !trace->summary.has_folio)
+			return "a column that the header does not name";
 	}
-	c->prev = *ev;
-	c->left--;
-	return true;
+	if (prev->slot >= trace->zdt->seen.slots[prev->type]) {
+		wrong = raise(trace, prev);
+		if (wrong)
+			return wrong;
+	}
+	*ev = *prev;
+	prev->seq++;
+	return NULL;
+}
+
+/*
+ * Takes some events at once, zdt->ready; fewer when zdt->wrong says what is wrong
+ * behind them.
+ */
+static void take_events(struct trace *trace)
+{
+	struct zdt *zdt = trace->zdt;
+	struct cursor c = zdt->cursor;
+	unsigned int nr = c.left < READY_EVENTS ? c.left : READY_EVENTS, i;
+
+	zdt->wrong = NULL;
+	for (i = 0; i < nr; i++) {
+		zdt->wrong = take_event(trace, &c, &zdt->ready[i]);
+		if (zdt->wrong)
+			break;
+	}
+	zdt->ready_at = 0;
+	zdt->nr_ready = i;
+	c.left -= i;
+	zdt->cursor = c;
+	for (i = 0; !c.left && i < ZDT_NR_STREAMS; i++)
+		if (c.stream[i] != c.end[i])
+			zdt->wrong = "bytes are left over";
 }
 
 /* ---- facts and info ---- */
@@ -552,55 +679,34 @@ static int add_block(struct trace *trace, const struct zdt_block *b,
 	return 0;
 }
 
-/* What has been seen of the file, block by block; salvage goes back by one. */
-struct seen {
-	uint64_t pages, facts, named;
-	struct trace_summary sum;
-};
-
+/* All events of a block, for what they are counted to be */
 static int scan_events(struct trace *trace, const struct zdt_block *b,
-		       struct seen *seen, const struct trace_why *why)
+		       const struct trace_why *why)
 {
-	struct cursor *c = &trace->zdt->cursor;
-	const struct trace_summary *has = &trace->summary;
-	struct trace_event ev;
-	int ret = begin_events(trace, b, seen->named, why);
+	struct zdt *zdt = trace->zdt;
+	int ret = begin_events(trace, b, why);
 
 	if (ret)
 		return ret;
-	if (b->first != seen->sum.events)
-		return damaged(trace, b, "events are missing", why);
-	while (c->left) {
-		if (!take_event(c, &ev))
-			return damaged(trace, b, "an impossible event", why);
-		if ((ev.type && !has->has_type) ||
-		    (ev.memcg && !has->has_memcg) ||
-		    (ev.folio && !has->has_folio) ||
-		    (ev.order && !has->has_order))
-			return damaged(trace, b, "a column that the header does not name",
-				       why);
-		trace_count(&seen->sum, &ev);
-	}
-	for (unsigned int i = 0; i < ZDT_NR_STREAMS; i++)
-		if (c->stream[i] != c->end[i])
-			return damaged(trace, b, "bytes are left over", why);
-	if ((has->has_pages && c->known > seen->pages) ||
-	    (has->has_facts && c->known > seen->facts))
-		return damaged(trace, b, "a page that has not come yet", why);
-	seen->named = c->known;
+	do {
+		take_events(trace);
+		if (zdt->wrong)
+			return damaged(trace, b, zdt->wrong, why);
+	} while (zdt->cursor.left);
 	return 0;
 }
 
 /* A block that is whole, payload in zdt->stored: is it right here? */
 static int take_block(struct trace *trace, const struct zdt_block *b,
-		      struct seen *seen, const struct trace_why *why)
+		      const struct trace_why *why)
 {
 	struct zdt *zdt = trace->zdt;
+	struct seen *seen = &zdt->seen;
 	int ret = 0;
 
 	switch (b->type) {
 	case ZDT_INFO:
-		if (seen->pages || seen->facts || seen->sum.events)
+		if (seen->pages || seen->facts || seen->events)
 			return damaged(trace, b, "it comes too late", why);
 		ret = read_info(trace, b, why);
 		break;
@@ -619,7 +725,12 @@ static int take_block(struct trace *trace, const struct zdt_block *b,
 		seen->facts += b->count;
 		break;
 	case ZDT_EVENTS:
-		ret = scan_events(trace, b, seen, why);
+		if (b->first != seen->events)
+			return damaged(trace, b, "events are missing", why);
+		if (zdt->counted)
+			seen->events += b->count;
+		else
+			ret = scan_events(trace, b, why);
 		break;
 	case ZDT_INDEX:
 		return damaged(trace, b, "not the last block", why);
@@ -627,10 +738,38 @@ static int take_block(struct trace *trace, const struct zdt_block *b,
 	return ret ? ret : add_block(trace, b, why);
 }
 
+/* Takes the summary, if the last block before the index is one. */
+static int read_summary(struct trace *trace, const uint8_t *index, uint64_t nr,
+			uint64_t end, const struct trace_why *why)
+{
+	struct zdt *zdt = trace->zdt;
+	const uint8_t *e = index + (nr - 1) * ZDT_ENTRY_SIZE;
+	struct zdt_block b = { .type = ZDT_SUMMARY };
+	int ret;
+
+	if (!nr || zdt_get16(e + 28) != ZDT_SUMMARY)
+		return 0;
+	b.offset = zdt_get64(e);
+	if (b.offset > end)
+		return damaged(trace, &b, "it goes past the end", why);
+	ret = read_block(trace, &b, nr - 1, end, &zdt->stored,
+			 &zdt->stored_room, why);
+	if (ret)
+		return ret;
+	if (b.type != ZDT_SUMMARY)
+		return damaged(trace, &b, "it is not what the index says", why);
+	for (uint32_t i = 0; i < b.count; i++) {
+		trace->summary.slots[i] = zdt_get64(zdt->stored + 8 * i);
+		if (trace->summary.slots[i] > TRACE_SLOT_MAX + 1)
+			return damaged(trace, &b, "an impossible slot", why);
+	}
+	zdt->counted = true;
+	return 0;
+}
+
 /* Unknown blocks are skipped, but their checksums count, too. */
 static int walk_index(struct trace *trace, const uint8_t *index, uint64_t nr,
-		      uint64_t end, struct seen *seen,
-		      const struct trace_why *why)
+		      uint64_t end, const struct trace_why *why)
 {
 	struct zdt *zdt = trace->zdt;
 	uint64_t at = ZDT_HEADER_SIZE, i;
@@ -670,7 +809,7 @@ static int walk_index(struct trace *trace, const uint8_t *index, uint64_t nr,
 		    got.flags != zdt_get16(e + 30))
 			return damaged(trace, &got, "it is not what the index says",
 				       why);
-		ret = take_block(trace, &got, seen, why);
+		ret = take_block(trace, &got, why);
 		if (ret)
 			return ret;
 		at += sizeof(h) + got.stored;
@@ -690,8 +829,44 @@ static int incomplete(const struct trace *trace, const char *what,
 			  trace->path, what, trace->zdt->size, trace->path);
 }
 
-static int walk_whole(struct trace *trace, struct seen *seen,
-		      const struct trace_why *why)
+/* Were the events those of the summary? */
+static bool as_counted(const struct trace *trace)
+{
+	const struct trace_summary *sum = &trace->summary;
+	const struct seen *seen = &trace->zdt->seen;
+
+	return seen->ops[TRACE_STORE] == sum->stores &&
+	       seen->ops[TRACE_LOAD] == sum->loads &&
+	       seen->ops[TRACE_INVALIDATE] == sum->invalidates &&
+	       seen->named == sum->nr_pages &&
+	       !memcmp(seen->slots, sum->slots, sizeof(sum->slots));
+}
+
+/* What the trailer @t counts, against what has been seen */
+static bool take_counts(struct trace *trace, const uint8_t *t)
+{
+	struct trace_summary *sum = &trace->summary;
+	const struct seen *seen = &trace->zdt->seen;
+
+	sum->events = zdt_get64(t + 16);
+	sum->stores = zdt_get64(t + 24);
+	sum->loads = zdt_get64(t + 32);
+	sum->invalidates = zdt_get64(t + 40);
+	sum->nr_pages = zdt_get64(t + 48);
+	if (seen->events != sum->events || sum->stores > sum->events ||
+	    sum->loads > sum->events - sum->stores ||
+	    sum->invalidates != sum->events - sum->stores - sum->loads ||
+	    (sum->has_pages && seen->pages != sum->nr_pages) ||
+	    (sum->has_facts && seen->facts != sum->nr_pages))
+		return false;
+	if (trace->zdt->counted)
+		return true;	/* zdt_next has an eye on the events */
+	memcpy(sum->slots, seen->slots, sizeof(sum->slots));
+	trace->zdt->counted = true;
+	return as_counted(trace);
+}
+
+static int walk_whole(struct trace *trace, const struct trace_why *why)
 {
 	struct zdt *zdt = trace->zdt;
 	uint8_t t[ZDT_TRAILER_SIZE], *index = NULL;
@@ -722,21 +897,17 @@ static int walk_whole(struct trace *trace, struct seen *seen,
 		     b.offset + ZDT_BLOCK_SIZE + b.stored != end))
 		ret = damaged(trace, &b, "wrong size", why);
 	if (!ret)
-		ret = walk_index(trace, index, nr, b.offset, seen, why);
+		ret = read_summary(trace, index, nr, b.offset, why);
+	if (!ret)
+		ret = walk_index(trace, index, nr, b.offset, why);
 	free(index);
-	if (!ret && (seen->sum.events != zdt_get64(t + 16) ||
-		     seen->sum.stores != zdt_get64(t + 24) ||
-		     seen->sum.loads != zdt_get64(t + 32) ||
-		     seen->sum.invalidates != zdt_get64(t + 40) ||
-		     seen->named != zdt_get64(t + 48) ||
-		     (trace->summary.has_pages && seen->pages != seen->named) ||
-		     (trace->summary.has_facts && seen->facts != seen->named)))
+	if (!ret && !take_counts(trace, t))
 		ret = damaged(trace, &b, "the trailer counts otherwise", why);
 	return ret;
 }
 
 /* As far as blocks are whole; *lost: bytes from there to the end. */
-static int walk_salvage(struct trace *trace, struct seen *seen, uint64_t *lost,
+static int walk_salvage(struct trace *trace, uint64_t *lost,
 			const struct trace_why *why)
 {
 	const struct trace_why nobody = { NULL, 0 };
@@ -745,7 +916,7 @@ static int walk_salvage(struct trace *trace, struct seen *seen, uint64_t *lost,
 
 	for (;;) {
 		struct zdt_block b = { .offset = at };
-		struct seen before = *seen;
+		struct seen before = zdt->seen;
 		int ret = read_block(trace, &b, zdt->nr_blocks, zdt->size,
 				     &zdt->stored, &zdt->stored_room, &nobody);
 
@@ -756,9 +927,9 @@ static int walk_salvage(struct trace *trace, struct seen *seen, uint64_t *lost,
 			return 0;
 		}
 		if (!ret)
-			ret = take_block(trace, &b, seen, &nobody);
+			ret = take_block(trace, &b, &nobody);
 		if (ret == -EINVAL || ret == -EIO) {
-			*seen = before;
+			zdt->seen = before;
 			*lost = zdt->size - at;
 			return 0;
 		}
@@ -827,41 +998,40 @@ static int prepare_pages(struct trace *trace, uint64_t nr_pages,
 	return 0;
 }
 
-static int finish(struct trace *trace, const struct seen *seen,
-		  const struct trace_why *why)
+static int finish(struct trace *trace, const struct trace_why *why)
 {
-	struct trace_summary *sum = &trace->summary;
-	int ret;
+	int ret = trace_build_end(trace, why);
 
-	sum->events = seen->sum.events;
-	sum->stores = seen->sum.stores;
-	sum->loads = seen->sum.loads;
-	sum->invalidates = seen->sum.invalidates;
-	memcpy(sum->slots, seen->sum.slots, sizeof(sum->slots));
-	sum->nr_pages = seen->named;
-	ret = trace_build_end(trace, why);
-	return ret ? ret : prepare_pages(trace, seen->pages, why);
+	return ret ? ret : prepare_pages(trace, trace->zdt->seen.pages, why);
 }
 
 static int zdt_open(struct trace *trace, int fd, const struct trace_why *why)
 {
-	struct seen seen = { 0 };
 	int ret = start(trace, fd, why);
 
 	if (!ret)
-		ret = walk_whole(trace, &seen, why);
-	return ret ? ret : finish(trace, &seen, why);
+		ret = walk_whole(trace, why);
+	return ret ? ret : finish(trace, why);
 }
 
 int trace_zdt_open_salvage(struct trace *trace, int fd, uint64_t *lost,
 			   const struct trace_why *why)
 {
-	struct seen seen = { 0 };
+	struct trace_summary *sum = &trace->summary;
 	int ret = start(trace, fd, why);
 
 	if (!ret)
-		ret = walk_salvage(trace, &seen, lost, why);
-	return ret ? ret : finish(trace, &seen, why);
+		ret = walk_salvage(trace, lost, why);
+	if (ret)
+		return ret;
+	sum->events = trace->zdt->seen.events;
+	sum->stores = trace->zdt->seen.ops[TRACE_STORE];
+	sum->loads = trace->zdt->seen.ops[TRACE_LOAD];
+	sum->invalidates = trace->zdt->seen.ops[TRACE_INVALIDATE];
+	sum->nr_pages = trace->zdt->seen.named;
+	memcpy(sum->slots, trace->zdt->seen.slots, sizeof(sum->slots));
+	trace->zdt->counted = true;
+	return finish(trace, why);
 }
 
 /* ---- unpacking ---- */
@@ -1030,38 +1200,73 @@ static bool zdt_wait_page(const struct trace *trace, uint64_t page)
 
 /* ---- reading ---- */
 
+/* Goes to the next block of events. 1; 0: there is none; or an error */
+static int next_block(struct trace *trace, const struct trace_why *why)
+{
+	struct zdt *zdt = trace->zdt;
+	const struct zdt_block *b;
+	int ret;
+
+	for (; zdt->next < zdt->nr_blocks; zdt->next++) {
+		b = &zdt->blocks[zdt->next];
+		if (b->type == ZDT_PAGES)
+			zdt->seen.pages += b->count;
+		else if (b->type == ZDT_FACTS)
+			zdt->seen.facts += b->count;
+		if (b->type != ZDT_EVENTS)
+			continue;
+		ret = reread_block(trace, zdt->next, &zdt->stored,
+				   &zdt->stored_room, why);
+		if (!ret)
+			ret = begin_events(trace, b, why);
+		if (ret)
+			return ret;
+		zdt->next++;
+		return 1;
+	}
+	if (!as_counted(trace))
+		return trace_fail(why, -EINVAL,
+				  "%s: damaged: its events are not those that its summary and trailer count (after byte %" PRIu64 ")",
+				  trace->path, zdt->size);
+	return 0;
+}
+
+/* Makes events ready. 1; 0: there are no more; or an error */
+static int more_events(struct trace *trace, const struct trace_why *why)
+{
+	struct zdt *zdt = trace->zdt;
+	int ret;
+
+	if (!zdt->wrong && !zdt->cursor.left) {
+		ret = next_block(trace, why);
+		if (ret <= 0)
+			return ret;
+	}
+	if (!zdt->wrong)
+		take_events(trace);
+	if (zdt->nr_ready > zdt->ready_at)
+		return 1;
+	return damaged(trace, zdt->cursor.block, zdt->wrong, why);
+}
+
 static int zdt_next(struct trace *trace, struct trace_event *ev,
 		    const struct trace_why *why)
 {
 	struct zdt *zdt = trace->zdt;
 	int ret;
 
-	while (!zdt->cursor.left) {
-		struct zdt_block *b = &zdt->blocks[zdt->next];
-		uint64_t known = zdt->cursor.known;
-
-		if (zdt->next == zdt->nr_blocks)
-			return 0;
-		if (b->type == ZDT_EVENTS) {
-			ret = reread_block(trace, zdt->next, &zdt->stored,
-					   &zdt->stored_room, why);
-			if (!ret)
-				ret = begin_events(trace, b, known, why);
-			if (ret)
-				return ret;
-		}
-		zdt->next++;
+	if (zdt->ready_at == zdt->nr_ready) {
+		ret = more_events(trace, why);
+		if (ret <= 0)
+			return ret;
 	}
-	/* the same bytes as when they were checked */
-	if (!take_event(&zdt->cursor, ev))
-		return trace_fail(why, -EINVAL, "%s: an impossible event",
-				  trace->path);
-	ev->seq = trace->seq;
+	*ev = zdt->ready[zdt->ready_at];
 	if (ev->page != TRACE_NO_PAGE && trace->summary.has_pages) {
 		ret = wait_page(trace, ev->page);
 		if (ret)
 			return trace_fail(why, ret, "%s", zdt->line);
 	}
+	zdt->ready_at++;
 	trace->seq++;
 	return 1;
 }
@@ -1072,7 +1277,9 @@ static void zdt_rewind(struct trace *trace)
 
 	zdt->next = 0;
 	zdt->cursor.left = 0;
-	zdt->cursor.known = 0;
+	zdt->seen = (struct seen) { 0 };
+	zdt->ready_at = zdt->nr_ready = 0;
+	zdt->wrong = NULL;
 }
 
 static void zdt_close(struct trace *trace)

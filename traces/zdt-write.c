@@ -560,6 +560,23 @@ static int write_info(struct trace_writer *w, const struct trace_why *why)
 	return len ? write_block(w, &b, w->raw + ZDT_BLOCK_SIZE, why) : 0;
 }
 
+/* What a reader wants to know before it has read the events */
+static int write_summary(struct trace_writer *w, const struct trace_why *why)
+{
+	struct zdt_block b = { .type = ZDT_SUMMARY };
+	uint8_t *p = w->raw + ZDT_BLOCK_SIZE;
+	unsigned int i;
+
+	for (i = 0; i < TRACE_TYPES_MAX; i++) {
+		zdt_put64(p + 8 * i, w->counts.slots[i]);
+		if (w->counts.slots[i])
+			b.count = i + 1;
+	}
+	b.stored = 8 * b.count;
+	b.unpacked = b.stored;
+	return write_block(w, &b, p, why);
+}
+
 static int write_index(struct trace_writer *w, const struct trace_why *why)
 {
 	const struct trace_summary *n = &w->counts;
@@ -798,6 +815,8 @@ static int end_file(struct trace_writer *w, const struct trace_why *why)
 {
 	int ret = write_all_blocks(w, why);
 
+	if (!ret)
+		ret = write_summary(w, why);
 	if (!ret)
 		ret = write_index(w, why);
 	if (ret)

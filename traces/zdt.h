@@ -17,7 +17,7 @@
 #define ZDT_END_MAGIC "ZDTEND\r\n"
 #define ZDT_MAGIC_SIZE 8
 #define ZDT_MAJOR 1
-#define ZDT_MINOR 0
+#define ZDT_MINOR 1
 
 #define ZDT_HEADER_SIZE 64
 #define ZDT_BLOCK_SIZE 48	/* a block's own header */
@@ -45,6 +45,7 @@ enum zdt_type {
 	ZDT_FACTS = 3,
 	ZDT_EVENTS = 4,
 	ZDT_INDEX = 5,
+	ZDT_SUMMARY = 6,		/* since 1.1 */
 };
 
 enum {
