@@ -261,7 +261,7 @@ const struct trace_summary *trace_summary(const struct trace *trace)
  * of that size. 65536 events touch at most 256 MiB and cost far more than the faults.
  * But a fault maps its neighbours, too, if they are in the page cache: 64 KiB as
  * kernels are set up. Loads that are all over a large trace would map 4 GiB, and
- * 8192 of them 512 MiB.
+ * 8192 of them 512 MiB. Powers of two: a division for each event would show.
  */
 #define DROP_EVERY 65536
 #define DROP_EVERY_OF_LARGE 8192
@@ -274,7 +274,7 @@ int trace_next(struct trace *trace, struct trace_event *ev, char *buf,
 				     DROP_EVERY_OF_LARGE : DROP_EVERY;
 	unsigned int i;
 
-	if (trace->seq % every == every - 1) {
+	if ((trace->seq & (every - 1)) == every - 1) {
 		trace_map_drop(&trace->pages);
 		trace_map_drop(&trace->list);
 		for (i = 0; i < trace->nr_more; i++)
