@@ -35,31 +35,49 @@ struct census_counts {
 /**
  * struct census - the books of one trace
  * @pages:      the trace's, shared by its censuses
- * @residents:  slots that hold a content now
- * @stored:     a content was stored before
+ * @books:      per content, CENSUS_STORED and as often CENSUS_RESIDENT as slots hold
+ *              it now: in one place, as both are looked at for each store
  * @live:       slots that hold something
  * @loads_kept: a load leaves what the slot holds
  */
 struct census {
 	struct pages *pages;
 	struct slots *slots;
-	uint32_t *residents;
-	bool *stored;
+	uint32_t *books;
 	struct census_counts n;
 	uint64_t live;
 	bool loads_kept;
 };
+
+#define CENSUS_STORED 1u	/* the content was stored before */
+#define CENSUS_RESIDENT 2u
+
+static inline bool census_stored(const struct census *census, uint32_t content)
+{
+	return census->books[content] & CENSUS_STORED;
+}
+
+/* Slots that hold it now */
+static inline uint32_t census_residents(const struct census *census,
+					uint32_t content)
+{
+	return census->books[content] / CENSUS_RESIDENT;
+}
 
 /* 0, or -1: out of memory. @pages must outlive it. */
 int census_init(struct census *census, const struct trace *trace,
 		struct pages *pages);
 void census_destroy(struct census *census);
 
-/* Asks the memory for what the slot of @ev holds. */
+/* Asks the memory for what the slot of @ev holds, and for the books of its page. */
 void census_prefetch(const struct census *census, const struct trace_event *ev);
 /* What the slot of @ev holds: SLOT_EMPTY or a content + 1. */
 uint32_t census_held(const struct census *census, const struct trace_event *ev);
-/* Counts @ev and brings the books up to it. */
-void census_event(struct census *census, const struct trace_event *ev);
+/*
+ * Counts @ev, whose slot holds @held, and brings the books up to it. Stores: of
+ * @content.
+ */
+void census_event(struct census *census, const struct trace_event *ev,
+		  uint32_t held, uint32_t content);
 
 #endif /* SIM_CENSUS_H */

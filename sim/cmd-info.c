@@ -111,7 +111,7 @@ static void look_at_peak(struct trace *trace, struct census *census,
 
 		if (!pages_names_content(census->pages, page))
 			continue;
-		copies = census->residents[page];
+		copies = census_residents(census, (uint32_t)page);
 		if (!copies)
 			continue;
 		kind = kind_of(trace, census, (uint32_t)page);
@@ -135,7 +135,7 @@ static int pass(struct trace *trace, struct pages *pages,
 	}
 	while (census->n.events < stop &&
 	       (got = trace_next(trace, &ev, why, sizeof(why))) > 0) {
-		uint32_t held = census_held(census, &ev);
+		uint32_t held = census_held(census, &ev), content = 0;
 
 		if (ev.op == TRACE_LOAD && ev.page != TRACE_NO_PAGE &&
 		    held != SLOT_EMPTY &&
@@ -145,7 +145,9 @@ static int pass(struct trace *trace, struct pages *pages,
 				  " holds", trace_path(trace), ev.seq, ev.slot);
 			return CMD_INPUT;
 		}
-		census_event(census, &ev);
+		if (ev.op == TRACE_STORE)
+			content = pages_content(pages, ev.page);
+		census_event(census, &ev, held, content);
 		if (stop == UINT64_MAX && census->live > info->live) {
 			info->live = census->live;
 			info->peak = census->n.events;

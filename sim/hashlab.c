@@ -333,7 +333,8 @@ static int to_models(struct pass *pass, const struct trace_event *ev,
 		}
 		err = hashlab_store(pass->labs[i], slot, stored - 1,
 				    trace_page(pass->trace, ev->page),
-				    pass->census.residents[stored - 1]);
+				    census_residents(&pass->census,
+						     stored - 1));
 	}
 	return err;
 }
@@ -354,7 +355,7 @@ static int do_event(struct pass *pass, const struct trace_event *ev)
 
 	if (ev->op == TRACE_STORE) {
 		new = pages_content(pages, ev->page) + 1;
-		new_residents = pass->census.residents[new - 1];
+		new_residents = census_residents(&pass->census, new - 1);
 	}
 	err = to_models(pass, ev, new);
 	if (err) {
@@ -362,10 +363,10 @@ static int do_event(struct pass *pass, const struct trace_event *ev)
 			  trace_path(pass->trace), ev->seq, strerror(-err));
 		return CMD_INPUT;
 	}
-	census_event(&pass->census, ev);
+	census_event(&pass->census, ev, old, new - 1);
 	if (old == new)
 		return CMD_OK;
-	if (indexed(pass, old) && !pass->census.residents[old - 1])
+	if (indexed(pass, old) && !census_residents(&pass->census, old - 1))
 		tell_live(pass, old, false);
 	if (indexed(pass, new) && !new_residents)
 		tell_live(pass, new, true);

@@ -166,6 +166,13 @@ uint32_t pages_content(struct pages *pages, uint64_t page)
 	return look_at(pages, page);
 }
 
+void pages_prefetch(const struct pages *pages, uint64_t page)
+{
+	__builtin_prefetch(&pages->content[page]);
+	/* most pages are contents of their own */
+	__builtin_prefetch(&pages->class[page]);
+}
+
 enum page_class pages_class(const struct pages *pages, uint32_t content)
 {
 	return pages->class[content];

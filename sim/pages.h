@@ -37,6 +37,8 @@ uint64_t pages_stranger(const struct pages *pages);
 
 /* The content of a page; its bytes, or its facts where there are none, are looked at the first time only. */
 uint32_t pages_content(struct pages *pages, uint64_t page);
+/* Asks the memory for what is known of a page. */
+void pages_prefetch(const struct pages *pages, uint64_t page);
 enum page_class pages_class(const struct pages *pages, uint32_t content);
 /* Bits of a content's XXH3-64; where there are no bytes, 0. */
 uint32_t pages_tag(const struct pages *pages, uint32_t content);

@@ -55,7 +55,7 @@ enum { DECODE, FIND, LAY, BASE, RUN, NR_STAGES };
  * @steps_max, @fresh_max: of a batch; a folio that begins in one is all in it
  * @ahead:   events read, of which @ahead_at is the next; @ahead_end: what trace_next
  *           said behind them, 1 while it has not said that there are no more
- * @next:    the event given back, when @has_next: a folio ends where another begins
+ * @load:    the event that a store was put before, when @has_load
  * @disk:    its slots are NULL: no swap disk recorded the trace
  * @why:     what is wrong with the trace behind the last event decoded; @why_ahead:
  *           behind the last one read
@@ -79,8 +79,8 @@ struct pass {
 	struct trace_event ahead[EVENTS_AHEAD];
 	unsigned int ahead_at, ahead_nr;
 	int ahead_end;
-	struct trace_event next;
-	bool has_next, ended;
+	struct trace_event load;
+	bool has_load, ended;
 	struct vantage disk;
 	char *why, *why_ahead;
 	const char *facts_path;
@@ -102,34 +102,37 @@ static void read_ahead(struct pass *pass)
 		if (pass->ahead_end <= 0)
 			break;
 		pass->ahead_nr++;
+		if (ev->page != TRACE_NO_PAGE)
+			pages_prefetch(pass->pages, ev->page);
 		for (unsigned int i = 0; i < NR_LOADS; i++)
 			if (pass->uses[i])
 				census_prefetch(&pass->census[i], ev);
 	}
 }
 
-/* false: the end, or @why is set */
-static bool next_event(struct pass *pass, struct trace_event *ev)
+/* NULL: the end, or @why is set. Valid until the next call. */
+static const struct trace_event *next_event(struct pass *pass)
 {
-	if (pass->has_next) {
-		pass->has_next = false;
-		*ev = pass->next;
-		return true;
+	struct trace_event *ev;
+
+	if (pass->has_load) {
+		pass->has_load = false;
+		return &pass->load;
 	}
 	if (pass->ahead_at == pass->ahead_nr)
 		read_ahead(pass);
 	if (pass->ahead_at == pass->ahead_nr) {
 		pass->why = g_steal_pointer(&pass->why_ahead);
-		return false;
+		return NULL;
 	}
-	*ev = pass->ahead[pass->ahead_at++];
+	ev = &pass->ahead[pass->ahead_at++];
 	if (pass->disk.slots &&
 	    vantage_step(&pass->disk, ev) == VANTAGE_STORE_FIRST) {
-		pass->next = *ev;
-		pass->has_next = true;
+		pass->load = *ev;
+		pass->has_load = true;
 		ev->op = TRACE_STORE;
 	}
-	return true;
+	return ev;
 }
 
 /* The first store of a content: its facts are to be found. */
@@ -150,10 +153,23 @@ static const struct census *any_census(const struct pass *pass)
 						       LOADS_KEEP];
 }
 
+static void complain(struct pass *pass, const struct trace_event *ev)
+{
+	g_autofree char *device = ev->type ?
+		g_strdup_printf(" of device %u", ev->type) : NULL;
+
+	pass->why = g_strdup_printf("%s: event %" PRIu64 " loads another content than slot %"
+				    PRIu64 "%s holds", trace_path(pass->trace),
+				    ev->seq, ev->slot, device ? device : "");
+}
+
+/* NULL: the trace is against itself, a load names what its slot does not hold. */
 static struct step *add_step(struct pass *pass, struct batch *batch,
 			     const struct trace_event *ev)
 {
-	struct step *step = &batch->steps[batch->nr++];
+	bool names = ev->op == TRACE_LOAD && ev->page != TRACE_NO_PAGE;
+	struct step *step = &batch->steps[batch->nr];
+	uint32_t held[NR_LOADS] = { SLOT_EMPTY };
 
 	*step = (struct step){
 		.seq = ev->seq, .slot = ev->slot, .memcg = ev->memcg,
@@ -163,82 +179,70 @@ static struct step *add_step(struct pass *pass, struct batch *batch,
 		step->content = pages_content(pass->pages, ev->page);
 		step->kind = facts_kind(pages_class(pass->pages,
 						    step->content));
-		if (!any_census(pass)->stored[step->content])
+		if (!census_stored(any_census(pass), step->content))
 			add_fresh(pass, batch, step->content);
 	}
 	for (unsigned int i = 0; i < NR_LOADS; i++) {
 		if (!pass->uses[i])
 			continue;
+		held[i] = census_held(&pass->census[i], ev);
 		if (ev->op != TRACE_STORE)
-			step->held[i] = census_held(&pass->census[i], ev);
-		census_event(&pass->census[i], ev);
+			step->held[i] = held[i];
+		if (names && held[i] != SLOT_EMPTY &&
+		    pages_content(pass->pages, ev->page) != held[i] - 1) {
+			complain(pass, ev);
+			return NULL;
+		}
 	}
+	for (unsigned int i = 0; i < NR_LOADS; i++)
+		if (pass->uses[i])
+			census_event(&pass->census[i], ev, held[i],
+				     step->content);
+	batch->nr++;
 	return step;
 }
 
-/* The trace against itself: does the load name what the slot holds? */
-static bool contradicts(struct pass *pass, const struct trace_event *ev)
-{
-	g_autofree char *device = NULL;
-	bool differs = false;
-
-	if (ev->op != TRACE_LOAD || ev->page == TRACE_NO_PAGE)
-		return false;
-	for (unsigned int i = 0; i < NR_LOADS; i++) {
-		uint32_t held = pass->uses[i] ?
-			census_held(&pass->census[i], ev) : SLOT_EMPTY;
-
-		differs |= held != SLOT_EMPTY &&
-			   pages_content(pass->pages, ev->page) != held - 1;
-	}
-	if (!differs)
-		return false;
-	device = ev->type ? g_strdup_printf(" of device %u", ev->type) : NULL;
-	pass->why = g_strdup_printf("%s: event %" PRIu64 " loads another content than slot %"
-				    PRIu64 "%s holds", trace_path(pass->trace),
-				    ev->seq, ev->slot, device ? device : "");
-	return true;
-}
-
-/* Reads on while the stores belong to @ev's folio, whose first step is @first. */
+/* Reads on while the stores belong to folio @number, whose first step is @first. */
 static void gather_folio(struct pass *pass, struct batch *batch,
-			 const struct trace_event *ev, struct step *first)
+			 uint64_t number, struct step *first)
 {
-	struct trace_event next;
+	const struct trace_event *next;
 
 	while (first->folio < ZDEDUP_FOLIO_PAGES_MAX) {
-		if (!next_event(pass, &next)) {
+		next = next_event(pass);
+		if (!next) {
 			pass->ended = true;
 			return;
 		}
-		if (next.op != TRACE_STORE || next.folio != ev->folio ||
-		    next.type != ev->type || next.memcg != ev->memcg ||
-		    next.slot != ev->slot + first->folio) {
-			pass->next = next;
-			pass->has_next = true;
+		if (next->op != TRACE_STORE || next->folio != number ||
+		    next->type != first->type || next->memcg != first->memcg ||
+		    next->slot != first->slot + first->folio) {
+			/* no disk sees folios: it is as it was read */
+			pass->ahead_at--;
 			return;
 		}
-		add_step(pass, batch, &next);
+		add_step(pass, batch, next);
 		first->folio++;
 	}
 }
 
 static void decode(struct pass *pass, struct batch *batch)
 {
-	struct trace_event ev;
+	const struct trace_event *ev;
 	struct step *step;
 
 	batch->nr = 0;
 	batch->nr_fresh = 0;
 	while (!pass->ended && batch->nr < pass->steps_max &&
 	       batch->nr_fresh < pass->fresh_max) {
-		if (!next_event(pass, &ev) || contradicts(pass, &ev)) {
+		ev = next_event(pass);
+		step = ev ? add_step(pass, batch, ev) : NULL;
+		if (!step) {
 			pass->ended = true;
 			break;
 		}
-		step = add_step(pass, batch, &ev);
-		if (ev.op == TRACE_STORE && ev.folio)
-			gather_folio(pass, batch, &ev, step);
+		if (ev->op == TRACE_STORE && ev->folio)
+			gather_folio(pass, batch, ev->folio, step);
 	}
 	if (!pages_stranger(pass->pages))
 		return;
