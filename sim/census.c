@@ -37,6 +37,15 @@ void census_prefetch(const struct census *census, const struct trace_event *ev)
 		__builtin_prefetch(&census->books[ev->page], 1);
 }
 
+void census_prefetch_held(const struct census *census,
+			  const struct trace_event *ev)
+{
+	uint32_t held = slots_peek(census->slots, ev->type, ev->slot);
+
+	if (held != SLOT_EMPTY)
+		__builtin_prefetch(&census->books[held - 1], 1);
+}
+
 uint32_t census_held(const struct census *census, const struct trace_event *ev)
 {
 	return slots_get(census->slots, ev->type, ev->slot);

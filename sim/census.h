@@ -71,6 +71,9 @@ void census_destroy(struct census *census);
 
 /* Asks the memory for what the slot of @ev holds, and for the books of its page. */
 void census_prefetch(const struct census *census, const struct trace_event *ev);
+/* A while later: asks for the books of what the slot holds, which @ev may change. */
+void census_prefetch_held(const struct census *census,
+			  const struct trace_event *ev);
 /* What the slot of @ev holds: SLOT_EMPTY or a content + 1. */
 uint32_t census_held(const struct census *census, const struct trace_event *ev);
 /*

@@ -38,10 +38,18 @@
 #define FRESH_MANY 16384u
 #define MANY_RUNS 4u
 #define FRESH_PART 64u
-/* Events read before their turn: by then the memory has answered what their slots hold. */
+/*
+ * Events are read before their turn, so many at a time: while those before them are
+ * decoded the memory answers what their slots hold, and then of what that is.
+ */
 #define EVENTS_AHEAD 32u
 
 enum { DECODE, FIND, LAY, BASE, RUN, NR_STAGES };
+
+struct ahead {
+	struct trace_event events[EVENTS_AHEAD];
+	unsigned int nr;
+};
 
 /**
  * struct pass - one pass
@@ -53,8 +61,9 @@ enum { DECODE, FIND, LAY, BASE, RUN, NR_STAGES };
  * @bytes:   of each content, when a run looks at them; NULL: none does
  * @at:      the batch in each stage; NULL: none
  * @steps_max, @fresh_max: of a batch; a folio that begins in one is all in it
- * @ahead:   events read, of which @ahead_at is the next; @ahead_end: what trace_next
- *           said behind them, 1 while it has not said that there are no more
+ * @ahead:   events read. Of those in @now, @ahead_at is the next; the other's follow.
+ *           @ahead_end: what trace_next said behind them, 1 while it has not said
+ *           that there are no more
  * @load:    the event that a store was put before, when @has_load
  * @disk:    its slots are NULL: no swap disk recorded the trace
  * @why:     what is wrong with the trace behind the last event decoded; @why_ahead:
@@ -76,8 +85,8 @@ struct pass {
 	struct batch batches[NR_STAGES];
 	struct batch *at[NR_STAGES];
 	unsigned int round, steps_max, fresh_max;
-	struct trace_event ahead[EVENTS_AHEAD];
-	unsigned int ahead_at, ahead_nr;
+	struct ahead ahead[2];
+	unsigned int now, ahead_at;
 	int ahead_end;
 	struct trace_event load;
 	bool has_load, ended;
@@ -88,26 +97,39 @@ struct pass {
 
 /*------------------------------------------------------------------ decode */
 
-static void read_ahead(struct pass *pass)
+static void read_events(struct pass *pass, struct ahead *ahead)
 {
 	char why[WHY_MAX];
 
-	pass->ahead_at = pass->ahead_nr = 0;
-	while (pass->ahead_nr < EVENTS_AHEAD && pass->ahead_end > 0) {
-		struct trace_event *ev = &pass->ahead[pass->ahead_nr];
+	ahead->nr = 0;
+	while (ahead->nr < EVENTS_AHEAD && pass->ahead_end > 0) {
+		struct trace_event *ev = &ahead->events[ahead->nr];
 
 		pass->ahead_end = trace_next(pass->trace, ev, why, sizeof(why));
 		if (pass->ahead_end < 0)
 			pass->why_ahead = g_strdup(why);
 		if (pass->ahead_end <= 0)
 			break;
-		pass->ahead_nr++;
+		ahead->nr++;
 		if (ev->page != TRACE_NO_PAGE)
 			pages_prefetch(pass->pages, ev->page);
 		for (unsigned int i = 0; i < NR_LOADS; i++)
 			if (pass->uses[i])
 				census_prefetch(&pass->census[i], ev);
 	}
+}
+
+/* The events in @now are through: it is the others' turn. */
+static void read_ahead(struct pass *pass)
+{
+	struct ahead *through = &pass->ahead[pass->now];
+	const struct ahead *now = &pass->ahead[pass->now ^= 1];
+
+	pass->ahead_at = 0;
+	read_events(pass, through);
+	for (unsigned int i = 0; i < NR_LOADS; i++)
+		for (unsigned int k = 0; pass->uses[i] && k < now->nr; k++)
+			census_prefetch_held(&pass->census[i], &now->events[k]);
 }
 
 /* NULL: the end, or @why is set. Valid until the next call. */
@@ -119,13 +141,14 @@ static const struct trace_event *next_event(struct pass *pass)
 		pass->has_load = false;
 		return &pass->load;
 	}
-	if (pass->ahead_at == pass->ahead_nr)
+	while (pass->ahead_at == pass->ahead[pass->now].nr) {
+		if (!pass->ahead[!pass->now].nr && pass->ahead_end <= 0) {
+			pass->why = g_steal_pointer(&pass->why_ahead);
+			return NULL;
+		}
 		read_ahead(pass);
-	if (pass->ahead_at == pass->ahead_nr) {
-		pass->why = g_steal_pointer(&pass->why_ahead);
-		return NULL;
 	}
-	ev = &pass->ahead[pass->ahead_at++];
+	ev = &pass->ahead[pass->now].events[pass->ahead_at++];
 	if (pass->disk.slots &&
 	    vantage_step(&pass->disk, ev) == VANTAGE_STORE_FIRST) {
 		pass->load = *ev;

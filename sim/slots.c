@@ -64,6 +64,12 @@ void slots_prefetch(const struct slots *slots, unsigned int type,
 		__builtin_prefetch(&slots->flat[type][offset], 1);
 }
 
+uint32_t slots_peek(const struct slots *slots, unsigned int type,
+		    uint64_t offset)
+{
+	return slots->flat[type] ? slots->flat[type][offset] : SLOT_EMPTY;
+}
+
 uint32_t slots_get(const struct slots *slots, unsigned int type,
 		   uint64_t offset)
 {

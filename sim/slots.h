@@ -20,6 +20,9 @@ void slots_free(struct slots *slots);
 /* Asks the memory for the place of a slot, if that is known. */
 void slots_prefetch(const struct slots *slots, unsigned int type,
 		    uint64_t offset);
+/* slots_get, or SLOT_EMPTY where that takes more than a look */
+uint32_t slots_peek(const struct slots *slots, unsigned int type,
+		    uint64_t offset);
 /* What was put: SLOT_EMPTY or a content + 1. */
 uint32_t slots_get(const struct slots *slots, unsigned int type,
 		   uint64_t offset);
