@@ -77,6 +77,38 @@ exits "the second trace is not there" 3 sweep -o gone.json a nowhere
 [ -z "$(ls gone.json* 2>/dev/null)" ]
 result "and leaves no report" $?
 
+#------------------------------------------------------- what the stores are
+
+# Counted here again: all pages of the trace differ. An event comes behind the folio.
+mkdir more
+ln -s ../a/pages.raw more/pages.raw
+{ cat a/ops.csv; echo "9004,9004,load,500,0,1,0"; } >more/ops.csv
+counted=$(awk -F, '
+	NR > 1 {
+		op[$3]++
+		if ($4 in held)
+			copies[held[$4]]--
+		delete held[$4]
+		if ($3 != "store")
+			next
+		what = $5 in known ? "restores" : "unique_stores"
+		if (copies[$5]++)
+			what = "resident_duplicate_stores"
+		kind[what]++
+		known[$5]
+		held[$4] = $5
+	}
+	END {
+		for (k in op)
+			printf "--assert trace.%ss==%d ", k, op[k]
+		for (k in kind)
+			printf "--assert trace.%s==%d ", k, kind[k]
+	}' more/ops.csv)
+# shellcheck disable=SC2086 # words
+exits "each kind of event and store" 0 replay --no-verify $counted more
+[ "$(echo "$counted" | wc -w)" = 12 ]
+result "six of them" $?
+
 #----------------------------------------------------------- the same as alone
 
 # run N: run N (from 0) of sweep.json, as replay prints it
