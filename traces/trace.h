@@ -116,7 +116,8 @@ struct trace;
 /*
  * Opens the trace at @path, a file or a directory, recognised by content; or as
  * @format (trace_format_name) when that is not NULL. The whole list of events is read
- * once and checked. Compressed inputs are unpacked to an unlinked temporary file
+ * once and checked; that of a .zdt which tells its summary is checked against it as
+ * trace_next goes. Compressed inputs are unpacked to an unlinked temporary file
  * in $TMPDIR (/tmp), so memory stays bounded.
  *
  * 0: *out is the trace, to be closed by trace_close. Else a negative errno
