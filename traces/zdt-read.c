@@ -783,11 +783,14 @@ static int read_summary(struct trace *trace, const uint8_t *index, uint64_t nr,
 			uint64_t end, const struct trace_why *why)
 {
 	struct zdt *zdt = trace->zdt;
-	const uint8_t *e = index + (nr - 1) * ZDT_ENTRY_SIZE;
 	struct zdt_block b = { .type = ZDT_SUMMARY };
+	const uint8_t *e;
 	int ret;
 
-	if (!nr || zdt_get16(e + 28) != ZDT_SUMMARY)
+	if (!nr)
+		return 0;
+	e = index + (nr - 1) * ZDT_ENTRY_SIZE;
+	if (zdt_get16(e + 28) != ZDT_SUMMARY)
 		return 0;
 	b.offset = zdt_get64(e);
 	if (b.offset > end)
