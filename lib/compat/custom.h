@@ -41,8 +41,20 @@ unsigned int compat_spinlocks_held(void);
 
 /* Nodes of @xa: what it costs, at 576 bytes each in a 64-bit kernel. O(1). */
 unsigned long xa_nr_nodes(struct xarray *xa);
-/* From now on *@sum is kept so much larger; @xa, which has no node yet, shares it. */
-void xa_sum_nodes(struct xarray *xa, unsigned long *sum);
+/*
+ * Nodes of several arrays (the kernel's radix_tree_node_cachep, of one owner): @nr in
+ * all, from @cache.
+ */
+struct xa_nodes {
+	unsigned long nr;
+	struct kmem_cache *cache;
+};
+
+/* 0 or -ENOMEM. To be destroyed when no array has a node any more; NULL @cache: nothing. */
+int xa_nodes_init(struct xa_nodes *nodes);
+void xa_nodes_destroy(struct xa_nodes *nodes);
+/* From now on the nodes of @xa, which has none yet, are of @nodes. */
+void xa_share_nodes(struct xarray *xa, struct xa_nodes *nodes);
 
 /*
  * Asks the memory for the place of @index, and returns it: valid until @xa changes.

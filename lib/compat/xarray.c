@@ -127,14 +127,29 @@ static void *xa_get(struct xarray *xa, unsigned long index)
 static void xa_count_node(struct xarray *xa, long nr)
 {
 	WRITE_ONCE(xa->nr_nodes, xa->nr_nodes + nr);
-	if (xa->nodes_sum)
-		compat_fetch_add(xa->nodes_sum, nr, __ATOMIC_RELAXED);
+	if (xa->nodes)
+		compat_fetch_add(&xa->nodes->nr, nr, __ATOMIC_RELAXED);
+}
+
+static struct xa_node *xa_node_alloc(struct xarray *xa, gfp_t gfp)
+{
+	if (xa->nodes)
+		return kmem_cache_zalloc(xa->nodes->cache, gfp);
+	return kzalloc(sizeof(struct xa_node), gfp);
+}
+
+static void xa_spare_free(struct xarray *xa, struct xa_node *node)
+{
+	if (xa->nodes)
+		kmem_cache_free(xa->nodes->cache, node);
+	else
+		kfree(node);
 }
 
 static void xa_node_free(struct xarray *xa, struct xa_node *node)
 {
 	xa_count_node(xa, -1);
-	kfree(node);
+	xa_spare_free(xa, node);
 }
 
 /* Nodes that storing at @index will take: levels on top, then the way down. */
@@ -167,17 +182,18 @@ static unsigned int xa_nodes_needed(struct xarray *xa, unsigned long index)
  * A chain of @n spare nodes; NULL when memory is out (or @n is 0). Whether it may
  * sleep was checked by the caller, who is now under xa_lock.
  */
-static struct xa_node *xa_spares_alloc(unsigned int n, gfp_t gfp)
+static struct xa_node *xa_spares_alloc(struct xarray *xa, unsigned int n,
+				       gfp_t gfp)
 {
 	struct xa_node *spares = NULL, *node;
 
 	while (n--) {
-		node = kzalloc(sizeof(*node), gfp & ~__GFP_DIRECT_RECLAIM);
+		node = xa_node_alloc(xa, gfp & ~__GFP_DIRECT_RECLAIM);
 		if (!node) {
 			while (spares) {
 				node = spares;
 				spares = node->parent;
-				kfree(node);
+				xa_spare_free(xa, node);
 			}
 			return NULL;
 		}
@@ -318,7 +334,7 @@ void *__xa_store(struct xarray *xa, unsigned long index, void *entry,
 	} else if (!old) {
 		needed = xa_nodes_needed(xa, index);
 		if (needed) {
-			spares = xa_spares_alloc(needed, gfp);
+			spares = xa_spares_alloc(xa, needed, gfp);
 			if (!spares)
 				return xa_mk_err(-ENOMEM);
 		}
@@ -484,10 +500,23 @@ unsigned long xa_nr_nodes(struct xarray *xa)
 	return READ_ONCE(xa->nr_nodes);
 }
 
-void xa_sum_nodes(struct xarray *xa, unsigned long *sum)
+int xa_nodes_init(struct xa_nodes *nodes)
+{
+	nodes->nr = 0;
+	nodes->cache = KMEM_CACHE(xa_node, 0);
+	return nodes->cache ? 0 : -ENOMEM;
+}
+
+void xa_nodes_destroy(struct xa_nodes *nodes)
+{
+	WARN_ON(nodes->nr);
+	kmem_cache_destroy(nodes->cache);
+}
+
+void xa_share_nodes(struct xarray *xa, struct xa_nodes *nodes)
 {
 	WARN_ON(xa->nr_nodes);
-	xa->nodes_sum = sum;
+	xa->nodes = nodes;
 }
 
 /* Does not look into the leaf: that is what would take long. */

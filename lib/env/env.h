@@ -15,6 +15,7 @@
 #include <linux/mutex.h>
 #include <linux/xarray.h>
 
+#include "compat/custom.h"
 #include "zdedup.h"
 #include "zswap/zswap.h"
 
@@ -101,7 +102,7 @@ struct zdedup {
 	void *stage_data;
 
 	u8 apart[SMP_CACHE_BYTES];	/* what is read from what is written */
-	unsigned long tree_nodes;	/* of all slot trees: xa_sum_nodes() */
+	struct xa_nodes tree_nodes;	/* of all slot trees */
 	atomic_long_t swpout_zero, swpin_zero, pswpout, pswpin;
 	atomic_long_t live_zero, live_device;
 };

@@ -232,16 +232,22 @@ static int zdedup_init(struct zdedup *zd, const struct zdedup_config *config,
 	mutex_init(&zd->freed_lock);
 	mutex_init(&zd->param_lock);
 	mutex_init(&zd->shrink_lock);
+	if (xa_nodes_init(&zd->tree_nodes))
+		return -ENOMEM;
 	if (memcg_init(zd))
-		return -ENOMEM;
-	if (zswap_init(&zd->zs, zc)) {
-		memcg_exit(zd);
-		return -ENOMEM;
-	}
+		goto destroy_nodes;
+	if (zswap_init(&zd->zs, zc))
+		goto exit_memcg;
 	zd->built_with_dedup = zc->dedup.policy->looks_up;
 	zdedup_set_limits(zd, config->totalram_pages, config->max_pool_percent,
 			  config->accept_threshold_percent);
 	return 0;
+
+exit_memcg:
+	memcg_exit(zd);
+destroy_nodes:
+	xa_nodes_destroy(&zd->tree_nodes);
+	return -ENOMEM;
 }
 
 int zdedup_create(const struct zdedup_config *config, struct zdedup **out,
@@ -338,7 +344,7 @@ int zdedup_swapon(struct zdedup *zd, unsigned int type, uint64_t nr_slots)
 		return err;
 	}
 	for (i = 0; i < zd->zs.trees[type].nr; i++)
-		xa_sum_nodes(&zd->zs.trees[type].tree[i], &zd->tree_nodes);
+		xa_share_nodes(&zd->zs.trees[type].tree[i], &zd->tree_nodes);
 	zd->device[type] = dev;
 	zd->nr_slots += nr_slots;
 	return 0;
@@ -419,6 +425,7 @@ void zdedup_destroy(struct zdedup *zd)
 			swapoff(zd, type, true);
 	zswap_exit(&zd->zs);
 	memcg_exit(zd);
+	xa_nodes_destroy(&zd->tree_nodes);
 	kfree(zd);
 }
 
@@ -886,7 +893,7 @@ uint64_t zdedup_add_counts(struct zdedup *zd, struct zdedup_counts *sum)
 	sum->payload_bytes += atomic_long_read(&d->payload_bytes);
 	sum->pool_pages += pages;
 	sum->zspages += zspages;
-	sum->tree_nodes += READ_ONCE(zd->tree_nodes);
+	sum->tree_nodes += READ_ONCE(zd->tree_nodes.nr);
 	if (READ_ONCE(zd->built_with_dedup)) {
 		sum->index_bytes +=
 			zswap_dedup_index_bytes(&zd->zs, zd->nr_slots);
@@ -985,7 +992,7 @@ int zdedup_check(struct zdedup *zd, char *why)
 
 	if (!err)
 		err = memcg_check(zd, &broken);
-	if (!err && slot_tree_nodes(zd) != zd->tree_nodes) {
+	if (!err && slot_tree_nodes(zd) != zd->tree_nodes.nr) {
 		broken = "N1: tree_nodes is not the sum over slot trees";
 		err = -EUCLEAN;
 	}

@@ -36,6 +36,13 @@
 
 #define ZS_MAX_CHAIN_SIZE 16
 
+/*
+ * Descriptors of zspages, by the length of their arrays: a cache for each of these
+ * sizes, and malloc for what is larger.
+ */
+#define ZSPAGE_CACHE_SHIFT 6
+#define ZSPAGE_CACHES 32
+
 /* The low bit of a slot: set when the slot holds the handle of an object. */
 #define OBJ_ALLOCATED_TAG 1ul
 #define OBJ_TAG_BITS 1
@@ -87,6 +94,7 @@ enum fullness_group {
  * @size:              of an object, handle included; fixed
  * @objs_per_zspage:   fixed
  * @pages_per_zspage:  fixed
+ * @zspage_cachep:     of their descriptors; NULL: malloc; fixed
  * @nr_zspages:        written under @lock and zs_pool.lock, read under either
  * @objs_inuse:        live objects in all zspages
  * @group:             the group of a zspage by its number of live objects; fixed
@@ -99,6 +107,7 @@ struct size_class {
 	unsigned int size;
 	unsigned int objs_per_zspage;
 	unsigned int pages_per_zspage;
+	struct kmem_cache *zspage_cachep;
 	u64 nr_zspages;
 	u64 objs_inuse;
 	u8 group[];
@@ -168,6 +177,7 @@ struct zs_rules {
  * struct zs_pool - an instance
  * @size_class:             for each index; merged indices share a class
  * @handle_cachep:          struct zs_handle
+ * @zspage_cachep:          struct zspage, by size; made when a class needs it
  * @lock:                   keeps the two sums equal to those of the classes
  * @pages_allocated:        written under @lock; read without (total_pages)
  * @nr_zspages:             likewise
@@ -178,6 +188,7 @@ struct zs_rules {
 struct zs_pool {
 	struct size_class *size_class[ZS_SIZE_CLASSES];
 	struct kmem_cache *handle_cachep;
+	struct kmem_cache *zspage_cachep[ZSPAGE_CACHES];
 	spinlock_t lock;
 	atomic64_t pages_allocated;
 	atomic64_t nr_zspages;
@@ -255,17 +266,43 @@ static enum fullness_group almost_group(unsigned int inuse, unsigned int objs)
 	return inuse <= 3 * objs / 4 ? ZS_ALMOST_EMPTY : ZS_ALMOST_FULL;
 }
 
-static struct size_class *create_size_class(const struct zs_rules *rules,
+static size_t zspage_bytes(unsigned int objs)
+{
+	return offsetof(struct zspage, slot[objs]);
+}
+
+/* false: out of memory; *cachep is NULL where there is no cache for as many objects. */
+static bool zspage_cache(struct zs_pool *pool, unsigned int objs,
+			 struct kmem_cache **cachep)
+{
+	size_t nr = (zspage_bytes(objs) - 1) >> ZSPAGE_CACHE_SHIFT;
+
+	*cachep = NULL;
+	if (nr >= ZSPAGE_CACHES)
+		return true;
+	if (!pool->zspage_cachep[nr])
+		pool->zspage_cachep[nr] = kmem_cache_create(
+			"zspage", (nr + 1) << ZSPAGE_CACHE_SHIFT, 0, 0, NULL);
+	*cachep = pool->zspage_cachep[nr];
+	return *cachep;
+}
+
+static struct size_class *create_size_class(struct zs_pool *pool,
 					    unsigned int index,
 					    unsigned int size,
 					    unsigned int pages)
 {
 	unsigned int objs = pages * PAGE_SIZE / size, fg, i;
+	const struct zs_rules *rules = pool->rules;
 	struct size_class *class;
 
 	class = kzalloc(sizeof(*class) + objs + 1, GFP_KERNEL);
 	if (!class)
 		return NULL;
+	if (!zspage_cache(pool, objs, &class->zspage_cachep)) {
+		kfree(class);
+		return NULL;
+	}
 	spin_lock_init(&class->lock);
 	for (fg = 0; fg < NR_FULLNESS_GROUPS; fg++)
 		INIT_LIST_HEAD(&class->fullness_list[fg]);
@@ -295,7 +332,7 @@ static int create_size_classes(struct zs_pool *pool, unsigned int chain_max)
 
 		if (!prev || prev->pages_per_zspage != pages ||
 		    prev->objs_per_zspage != pages * PAGE_SIZE / size) {
-			prev = create_size_class(pool->rules, i, size, pages);
+			prev = create_size_class(pool, i, size, pages);
 			if (!prev)
 				return -ENOMEM;
 		}
@@ -350,14 +387,24 @@ static struct zspage *find_get_zspage(struct size_class *class)
 	return NULL;
 }
 
+static void free_zspage(const struct size_class *class, struct zspage *zspage)
+{
+	kvfree(zspage->mem);
+	if (class->zspage_cachep)
+		kmem_cache_free(class->zspage_cachep, zspage);
+	else
+		kfree(zspage);
+}
+
 static struct zspage *alloc_zspage(const struct zs_pool *pool,
 				   const struct size_class *class)
 {
 	unsigned int nr = class->objs_per_zspage, i;
 	struct zspage *zspage;
 
-	zspage = kmalloc(sizeof(*zspage) + nr * sizeof(zspage->slot[0]),
-			 GFP_KERNEL);
+	zspage = class->zspage_cachep ?
+			 kmem_cache_alloc(class->zspage_cachep, GFP_KERNEL) :
+			 kmalloc(zspage_bytes(nr), GFP_KERNEL);
 	if (!zspage)
 		return NULL;
 
@@ -366,7 +413,7 @@ static struct zspage *alloc_zspage(const struct zs_pool *pool,
 		zspage->mem = kvmalloc(class->pages_per_zspage * PAGE_SIZE,
 				       GFP_KERNEL);
 		if (!zspage->mem) {
-			kfree(zspage);
+			free_zspage(class, zspage);
 			return NULL;
 		}
 	}
@@ -379,12 +426,6 @@ static struct zspage *alloc_zspage(const struct zs_pool *pool,
 	for (i = 0; i < nr; i++)
 		zspage->slot[i] = (unsigned long)(i + 1) << OBJ_TAG_BITS;
 	return zspage;
-}
-
-static void free_zspage(struct zspage *zspage)
-{
-	kvfree(zspage->mem);
-	kfree(zspage);
 }
 
 /* Under class->lock: a zspage of @class comes into the pool's sums. */
@@ -502,7 +543,7 @@ static void zs_free(void *priv, unsigned long value)
 	spin_unlock(&class->lock);
 
 	if (empty)
-		free_zspage(zspage);
+		free_zspage(class, zspage);
 	kmem_cache_free(pool->handle_cachep, handle);
 }
 
@@ -678,7 +719,7 @@ static u64 compact_class(struct zs_pool *pool, struct size_class *class)
 		migrate_zspage(class, src, dst);
 		if (putback_zspage(class, src) == ZS_INUSE_RATIO_0) {
 			remove_zspage(pool, class, src);
-			free_zspage(src);
+			free_zspage(class, src);
 			pages_freed += class->pages_per_zspage;
 		}
 		if (get_fullness_group(class, dst) == ZS_INUSE_RATIO_100) {
@@ -717,7 +758,7 @@ static u64 compact_class_6_1(struct zs_pool *pool, struct size_class *class)
 			break;
 		putback_zspage(class, src);
 		remove_zspage(pool, class, src);
-		free_zspage(src);
+		free_zspage(class, src);
 		pages_freed += class->pages_per_zspage;
 		spin_unlock(&class->lock);
 		cond_resched();
@@ -866,6 +907,8 @@ static void zs_destroy_pool(void *priv)
 	for (i = 0; i < ZS_SIZE_CLASSES; i++)
 		if (pool->size_class[i] && pool->size_class[i]->index == i)
 			kfree(pool->size_class[i]);
+	for (i = 0; i < ZSPAGE_CACHES; i++)
+		kmem_cache_destroy(pool->zspage_cachep[i]);
 	kmem_cache_destroy(pool->handle_cachep);
 	kfree(pool);
 }

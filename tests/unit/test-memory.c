@@ -54,7 +54,7 @@ static void take(struct zdedup *zd, struct usage *u)
 	struct zdedup_stats s = model_stats(zd);
 
 	u->entries = (double)s.stored_pages * sizeof(struct zswap_entry);
-	u->trees = (double)zd->tree_nodes * zd->zs.behaviour->node_bytes;
+	u->trees = (double)zd->tree_nodes.nr * zd->zs.behaviour->node_bytes;
 	u->contents = (double)s.contents * sizeof(struct zswap_content);
 	u->objects = (double)s.contents * IDEAL_OBJECT;
 	u->index = (double)atomic_long_read(&zd->zs.dedup.index_bytes);

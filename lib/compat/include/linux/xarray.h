@@ -16,17 +16,19 @@
 #include <linux/limits.h>
 #include <linux/spinlock.h>
 
+struct xa_nodes;
+
 /*
  * @nr_nodes: nodes held, for xa_nr_nodes()
- * @nodes_sum: counts them together with those of other arrays, for xa_sum_nodes();
- *            NULL: nobody asked. The kernel's has neither.
+ * @nodes:    where they come from, and are counted together with those of other arrays,
+ *            for xa_share_nodes(); NULL: malloc. The kernel's has neither.
  */
 struct xarray {
 	spinlock_t xa_lock;
 	gfp_t xa_flags;
 	void *xa_head;
 	unsigned long nr_nodes;
-	unsigned long *nodes_sum;
+	struct xa_nodes *nodes;
 };
 
 #define XA_FLAGS_LOCK_IRQ ((gfp_t)1)	/* no interrupts here: no effect */
