@@ -8,6 +8,7 @@
 #ifndef SIM_BATCH_H
 #define SIM_BATCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../traces/trace.h"
@@ -41,12 +42,14 @@ struct fresh {
 
 /**
  * struct batch - the events between two numbers
+ * @last: the trace ends with it
  * @length, @digest: by column of the facts, then by step; of stores only
  * @pool: by run without dedup that others are compared with, then by step: the size
  *        of its pool then (of a folio, at its first step)
  */
 struct batch {
 	unsigned int nr, nr_fresh;
+	bool last;
 	struct step *steps;
 	struct fresh *fresh;
 	uint16_t **length;

@@ -1,29 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * crew.c - a few threads that share the tasks of a round
+ * crew.c - a few threads that share tasks, which come to be as others are done
  *
- * A round is as long as some thousand events take, so one lock and two conditions
- * are enough; what one round wrote, every thread sees in the next.
+ * A task is as long as some thousand events take, so one lock and one condition
+ * are enough.
  */
 #include "crew.h"
-
-#include <stdbool.h>
 
 #include <glib.h>
 
 /**
- * struct crew - the threads and the round under way
- * @next:  the first task that nobody has begun
- * @left:  tasks that have not returned
+ * struct crew - the threads and what they are at
+ * @busy:    tasks under way
+ * @waiting: threads that found no task
  */
 struct crew {
 	GMutex lock;
-	GCond begun, done;
-	GPtrArray *threads;
-	void (*task)(void *data, unsigned int worker, unsigned int i);
+	GCond changed;
+	const struct plan *plan;
 	void *data;
-	unsigned int nr, next, left;
-	bool quit;
+	unsigned int busy, waiting;
 };
 
 /* What a thread of the crew is started with. */
@@ -32,91 +28,67 @@ struct hand {
 	unsigned int worker;
 };
 
-/* With the lock held: one task, if there is one. */
-static bool do_one(struct crew *crew, unsigned int worker)
+/*
+ * With the lock held, but for the tasks. Who waits is woken after each task: what it
+ * made possible, only the plan knows, and it may have been the last.
+ */
+static void work(struct crew *crew, unsigned int worker)
 {
-	unsigned int i = crew->next;
+	const struct plan *plan = crew->plan;
+	struct task task;
 
-	if (i >= crew->nr)
-		return false;
-	crew->next++;
-	g_mutex_unlock(&crew->lock);
-	crew->task(crew->data, worker, i);
-	g_mutex_lock(&crew->lock);
-	if (!--crew->left)
-		g_cond_signal(&crew->done);
-	return true;
+	for (;;) {
+		if (plan->choose(crew->data, worker, &task)) {
+			crew->busy++;
+			g_mutex_unlock(&crew->lock);
+			plan->perform(crew->data, worker, &task);
+			g_mutex_lock(&crew->lock);
+			crew->busy--;
+			plan->finish(crew->data, &task);
+			if (crew->waiting)
+				g_cond_broadcast(&crew->changed);
+		} else if (crew->busy) {
+			crew->waiting++;
+			g_cond_wait(&crew->changed, &crew->lock);
+			crew->waiting--;
+		} else {
+			break;
+		}
+	}
 }
 
-static gpointer work(gpointer data)
+static gpointer hand_works(gpointer data)
 {
-	struct hand *hand = data;
-	struct crew *crew = hand->crew;
-	unsigned int worker = hand->worker;
+	const struct hand *hand = data;
 
-	g_free(hand);
-	g_mutex_lock(&crew->lock);
-	while (!crew->quit)
-		if (!do_one(crew, worker))
-			g_cond_wait(&crew->begun, &crew->lock);
-	g_mutex_unlock(&crew->lock);
+	g_mutex_lock(&hand->crew->lock);
+	work(hand->crew, hand->worker);
+	g_mutex_unlock(&hand->crew->lock);
 	return NULL;
 }
 
-struct crew *crew_new(unsigned int jobs)
+void crew_work(unsigned int jobs, const struct plan *plan, void *data)
 {
-	struct crew *crew = g_new0(struct crew, 1);
+	struct crew crew = { .plan = plan, .data = data };
+	struct hand *hands = g_new(struct hand, jobs);
+	GThread **threads = g_new0(GThread *, jobs);
 
-	g_mutex_init(&crew->lock);
-	g_cond_init(&crew->begun);
-	g_cond_init(&crew->done);
-	crew->threads = g_ptr_array_new();
+	g_mutex_init(&crew.lock);
+	g_cond_init(&crew.changed);
 	/* a thread that cannot be had is one less, and the results are the same */
 	for (unsigned int i = 1; i < jobs; i++) {
-		struct hand *hand = g_new(struct hand, 1);
-		GThread *thread;
-
-		*hand = (struct hand){ crew, i };
-		thread = g_thread_try_new("zdedup", work, hand, NULL);
-		if (thread)
-			g_ptr_array_add(crew->threads, thread);
-		else
-			g_free(hand);
+		hands[i] = (struct hand){ &crew, i };
+		threads[i] = g_thread_try_new("zdedup", hand_works, &hands[i],
+					      NULL);
 	}
-	return crew;
-}
-
-void crew_free(struct crew *crew)
-{
-	if (!crew)
-		return;
-	g_mutex_lock(&crew->lock);
-	crew->quit = true;
-	g_cond_broadcast(&crew->begun);
-	g_mutex_unlock(&crew->lock);
-	for (guint i = 0; i < crew->threads->len; i++)
-		g_thread_join(g_ptr_array_index(crew->threads, i));
-	g_ptr_array_unref(crew->threads);
-	g_cond_clear(&crew->begun);
-	g_cond_clear(&crew->done);
-	g_mutex_clear(&crew->lock);
-	g_free(crew);
-}
-
-void crew_round(struct crew *crew,
-		void (*task)(void *data, unsigned int worker, unsigned int i),
-		void *data, unsigned int nr)
-{
-	g_mutex_lock(&crew->lock);
-	crew->task = task;
-	crew->data = data;
-	crew->nr = nr;
-	crew->next = 0;
-	crew->left = nr;
-	g_cond_broadcast(&crew->begun);
-	while (do_one(crew, 0))
-		;
-	while (crew->left)
-		g_cond_wait(&crew->done, &crew->lock);
-	g_mutex_unlock(&crew->lock);
+	g_mutex_lock(&crew.lock);
+	work(&crew, 0);
+	g_mutex_unlock(&crew.lock);
+	for (unsigned int i = 1; i < jobs; i++)
+		if (threads[i])
+			g_thread_join(threads[i]);
+	g_cond_clear(&crew.changed);
+	g_mutex_clear(&crew.lock);
+	g_free(threads);
+	g_free(hands);
 }

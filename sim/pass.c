@@ -2,17 +2,19 @@
 /*
  * pass.c - one pass over a trace for any number of runs
  *
- * The trace is taken in batches, and each batch goes through five stages:
+ * The trace is taken in batches, and each batch goes through four stages:
  *
- *   decode  events in order: what a page is, what a slot holds (one task)
- *   find    the facts of contents met for the first time (by column and part)
- *   lay     the facts beside the events (by column)
- *   base    each run without dedup that others are compared with (by run)
- *   run     each other run its model (by run)
+ *   decode  events in order: what a page is, what a slot holds (one task, and one
+ *           batch at a time)
+ *   find    the facts of contents met for the first time (a task for each part)
+ *   lay     the facts beside the events, when those of this batch and of all before
+ *           are found (one task)
+ *   run     each run its model (a task for each run, each its batches in order; those
+ *           that others are compared with before the others)
  *
- * A round does one stage of each of five batches that follow each other, so its
- * tasks need nothing of one another and may be done by any thread in any order:
- * that is why results do not depend on the number of threads.
+ * A ring of batches is under way, and a task begins as soon as what it needs is
+ * done. Tasks that are under way at once need nothing of one another, so any thread
+ * may do them in any order: that is why results do not depend on their number.
  */
 #include "pass.h"
 
@@ -28,23 +30,48 @@
 
 #define WHY_MAX 1024u
 /*
- * A batch ends early when it is much work to compress what is new in it. Of many
- * runs each finds the caches full of the others' models when its turn comes, so it
- * gets more to do then: a quarter less CPU time for 20 runs of "gcc".
+ * Of many runs each finds the caches full of the others' models when its turn comes,
+ * so it goes through ROW_MAX batches then, while the other half of the ring is made
+ * ready. A batch ends early at so many new contents that what decode has read of
+ * them is in the caches yet when find comes.
  */
-#define STEPS_FEW 8192u
-#define STEPS_MANY 32768u
-#define FRESH_FEW 1024u
-#define FRESH_MANY 16384u
-#define MANY_RUNS 4u
-#define FRESH_PART 64u
+#define PLACES 16u
+#define ROW_MAX (PLACES / 2)
+#define STEPS_MAX 8192u
+#define FRESH_MAX 4096u
+#define FRESH_PART 32u
 /*
  * Events are read before their turn, so many at a time: while those before them are
  * decoded the memory answers what their slots hold, and then of what that is.
  */
 #define EVENTS_AHEAD 32u
 
-enum { DECODE, FIND, LAY, BASE, RUN, NR_STAGES };
+enum { DECODE, FIND, LAY, RUN };
+
+/**
+ * struct stage - a stage before the runs
+ * @at:   the batch whose tasks are being begun, of which @next is the next
+ * @left: by place of the ring: tasks that have not returned
+ * @done: the first batch of which any has not
+ */
+struct stage {
+	uint64_t at, done;
+	unsigned int next, left[PLACES];
+};
+
+/**
+ * struct turn - how far a run is
+ * @at: the batch that it takes next, or that it is @busy with
+ */
+struct turn {
+	uint64_t at;
+	bool busy;
+};
+
+/* The batches that a worker lets one run take one after another. */
+struct row {
+	unsigned int run, left;
+};
 
 struct ahead {
 	struct trace_event events[EVENTS_AHEAD];
@@ -56,11 +83,16 @@ struct ahead {
  * @own:     runs that nobody asked for but to compare others with
  * @all:     @runs and @own that have something to do: the first @nr_baselines are
  *           those that others are compared with
- * @done:    the seq behind the last event that all runs have seen
+ * @jobs:    workers
+ * @turns:   of @all
+ * @rows:    by worker
+ * @low:     the first batch that a run has not taken
+ * @end:     no batch from this one on need be run: a run has failed before
+ * @failed:  that run's number in @all
+ * @events:  that all runs have seen
  * @census:  of each kind of kernel that a run has, see @uses
  * @bytes:   of each content, when a run looks at them; NULL: none does
- * @at:      the batch in each stage; NULL: none
- * @steps_max, @fresh_max: of a batch; a folio that begins in one is all in it
+ * @batches: the ring
  * @ahead:   events read. Of those in @now, @ahead_at is the next; the other's follow.
  *           @ahead_end: what trace_next said behind them, 1 while it has not said
  *           that there are no more
@@ -75,16 +107,18 @@ struct pass {
 	unsigned int nr_runs;
 	GPtrArray *own, *all;
 	unsigned int nr_baselines;
-	uint64_t done;
-	struct crew *crew;
+	unsigned int jobs;
+	struct stage stages[RUN];
+	struct turn *turns;
+	struct row *rows;
+	uint64_t low, end, events;
+	unsigned int failed;
 	struct pages *pages;
 	struct census census[NR_LOADS];
 	bool uses[NR_LOADS];
 	struct facts *facts;
 	const void **bytes;
-	struct batch batches[NR_STAGES];
-	struct batch *at[NR_STAGES];
-	unsigned int round, steps_max, fresh_max;
+	struct batch batches[PLACES];
 	struct ahead ahead[2];
 	unsigned int now, ahead_at;
 	int ahead_end;
@@ -256,8 +290,8 @@ static void decode(struct pass *pass, struct batch *batch)
 
 	batch->nr = 0;
 	batch->nr_fresh = 0;
-	while (!pass->ended && batch->nr < pass->steps_max &&
-	       batch->nr_fresh < pass->fresh_max) {
+	while (!pass->ended && batch->nr < STEPS_MAX &&
+	       batch->nr_fresh < FRESH_MAX) {
 		ev = next_event(pass);
 		step = ev ? add_step(pass, batch, ev) : NULL;
 		if (!step) {
@@ -281,18 +315,20 @@ static void decode(struct pass *pass, struct batch *batch)
 /*------------------------------------------------------------- find, lay */
 
 static void find(struct pass *pass, const struct batch *batch,
-		 unsigned int worker, unsigned int i)
+		 unsigned int worker, unsigned int part)
 {
-	unsigned int columns = facts_columns(pass->facts);
-	unsigned int at = i / columns * FRESH_PART;
-	unsigned int end = MIN(at + FRESH_PART, batch->nr_fresh);
+	unsigned int begin = part * FRESH_PART;
+	unsigned int end = MIN(begin + FRESH_PART, batch->nr_fresh);
 
-	for (; at < end; at++)
-		facts_find(pass->facts, worker, i % columns,
-			   batch->fresh[at].content, batch->fresh[at].page);
+	for (unsigned int c = 0; c < facts_columns(pass->facts); c++)
+		for (unsigned int i = begin; i < end; i++)
+			facts_find(pass->facts, worker, c,
+				   batch->fresh[i].content,
+				   batch->fresh[i].page);
 }
 
-static void lay(struct pass *pass, struct batch *batch, unsigned int column)
+static void lay_column(struct pass *pass, struct batch *batch,
+		       unsigned int column)
 {
 	bool digests = facts_is_digests(pass->facts, column);
 
@@ -310,121 +346,218 @@ static void lay(struct pass *pass, struct batch *batch, unsigned int column)
 	}
 }
 
-/*------------------------------------------------------------------ rounds */
+/*------------------------------------------------- tasks: before the runs */
 
-/* How many tasks a stage has in this round. */
-static unsigned int nr_tasks(const struct pass *pass, int stage)
+static struct batch *batch_at(struct pass *pass, uint64_t batch)
 {
-	unsigned int columns = facts_columns(pass->facts);
+	return &pass->batches[batch % PLACES];
+}
 
-	if (!pass->at[stage])
-		return 0;
-	switch (stage) {
-	case DECODE:
+/* The first batch of which @stage cannot begin a task now. */
+static uint64_t stage_limit(const struct pass *pass, unsigned int stage)
+{
+	const struct stage *decode = &pass->stages[DECODE];
+
+	if (stage != DECODE)
+		return pass->stages[stage - 1].done;
+	/* while one is under way, nobody else looks at what it changes */
+	if (decode->at != decode->done || pass->ended)
+		return decode->done;
+	return MIN(pass->low + PLACES, pass->end);
+}
+
+static unsigned int nr_tasks(struct pass *pass, unsigned int stage,
+			     uint64_t batch)
+{
+	unsigned int fresh;
+
+	if (stage != FIND)
 		return 1;
-	case FIND:
-		return (pass->at[FIND]->nr_fresh + FRESH_PART - 1) /
-		       FRESH_PART * columns;
-	case LAY:
-		return columns;
-	case BASE:
-		return pass->nr_baselines;
-	default:
-		return pass->all->len - pass->nr_baselines;
-	}
+	fresh = batch_at(pass, batch)->nr_fresh;
+	return MAX(1, (fresh + FRESH_PART - 1) / FRESH_PART);
 }
 
-/* Long tasks first, so that the round's end is not one thread's. */
-static const int order[NR_STAGES] = { DECODE, RUN, BASE, LAY, FIND };
-
-static void do_task(void *data, unsigned int worker, unsigned int i)
+static bool begin_stage(struct pass *pass, unsigned int stage,
+			struct task *task)
 {
-	struct pass *pass = data;
-	unsigned int k = 0, nr;
+	struct stage *s = &pass->stages[stage];
+	unsigned int nr;
 
-	while (i >= (nr = nr_tasks(pass, order[k]))) {
-		i -= nr;
-		k++;
+	if (s->at >= stage_limit(pass, stage))
+		return false;
+	*task = (struct task){ stage, s->next, s->at };
+	nr = nr_tasks(pass, stage, s->at);
+	if (!s->next)
+		s->left[s->at % PLACES] = nr;
+	if (++s->next == nr) {
+		s->next = 0;
+		s->at++;
 	}
-	switch (order[k]) {
-	case DECODE:
-		decode(pass, pass->at[DECODE]);
-		break;
-	case FIND:
-		find(pass, pass->at[FIND], worker, i);
-		break;
-	case LAY:
-		lay(pass, pass->at[LAY], i);
-		break;
-	case RUN:
-		i += pass->nr_baselines;
-		/* fall through */
-	default:
-		run_batch(g_ptr_array_index(pass->all, i), pass->at[order[k]],
-			  pass->bytes);
-		break;
-	}
+	return true;
 }
 
-/* Moves each batch one stage on; false: none is left. */
-static bool advance(struct pass *pass)
+static void finish_stage(struct stage *s, uint64_t batch)
 {
-	bool any = false;
+	s->left[batch % PLACES]--;
+	while (s->done < s->at && !s->left[s->done % PLACES])
+		s->done++;
+}
 
-	for (int stage = RUN; stage > DECODE; stage--) {
-		pass->at[stage] = pass->at[stage - 1];
-		any |= pass->at[stage] != NULL;
-	}
-	pass->at[DECODE] = NULL;
-	if (!pass->ended)
-		pass->at[DECODE] = &pass->batches[pass->round++ % NR_STAGES];
-	return any || pass->at[DECODE];
+/*------------------------------------------------------- tasks: the runs */
+
+/* The first batch that run @i of all cannot take now. */
+static uint64_t run_limit(const struct pass *pass, unsigned int i)
+{
+	uint64_t limit = MIN(pass->stages[LAY].done, pass->end);
+
+	if (i < pass->nr_baselines)
+		return limit;
+	for (unsigned int k = 0; k < pass->nr_baselines; k++)
+		limit = MIN(limit, pass->turns[k].at);
+	return limit;
 }
 
 /*
- * The first event at which anything failed, and its line. CMD_OK: nothing did. What a
- * baseline met in a batch that the others have yet to see can wait: they may meet
- * something before it.
+ * The run that is furthest behind: the ring waits for it. Where little is ready, as at
+ * the end of the trace, rows are short, so that no worker is left with a long one
+ * when the others have nothing to do.
  */
-static int failure(const struct pass *pass)
+static bool begin_row(struct pass *pass, struct row *row)
 {
-	uint64_t first = pass->done;
-	const struct run *failed = NULL;
+	const struct turn *first = NULL;
+	uint64_t limit = run_limit(pass, 0), ready = 0;
 
 	for (unsigned int i = 0; i < pass->all->len; i++) {
-		const struct run *run = g_ptr_array_index(pass->all, i);
+		const struct turn *turn = &pass->turns[i];
 
-		if (run_failed_at(run) >= first)
+		if (i == pass->nr_baselines)
+			limit = run_limit(pass, i);
+		if (turn->at >= limit)
 			continue;
-		first = run_failed_at(run);
-		failed = run;
+		ready += limit - turn->at;
+		if (turn->busy || (first && turn->at >= first->at))
+			continue;
+		first = turn;
+		row->run = i;
 	}
-	return failed ? run_complain(failed) : CMD_OK;
+	ready /= 2 * pass->jobs;
+	row->left = (unsigned int)CLAMP(ready, 1, ROW_MAX);
+	return first;
 }
 
-static int all_rounds(struct pass *pass)
+static bool begin_run(struct pass *pass, unsigned int worker, struct task *task)
 {
-	uint64_t events = 0;
-	int status;
+	struct row *row = &pass->rows[worker];
+	struct turn *turn = &pass->turns[row->run];
 
-	while (advance(pass)) {
-		unsigned int nr = 0;
-
-		for (int stage = DECODE; stage < NR_STAGES; stage++)
-			nr += nr_tasks(pass, stage);
-		crew_round(pass->crew, do_task, pass, nr);
-		if (pass->at[RUN] && pass->at[RUN]->nr)
-			pass->done = pass->at[RUN]->steps[pass->at[RUN]->nr -
-							  1].seq + 1;
-		/* a run that fails does so before the trace does: it is behind */
-		status = failure(pass);
-		if (status)
-			return status;
-		if (!pass->at[RUN])
-			continue;
-		events += pass->at[RUN]->nr;
-		progress_at(events);
+	if (!row->left || turn->busy || turn->at >= run_limit(pass, row->run)) {
+		if (!begin_row(pass, row))
+			return false;
+		turn = &pass->turns[row->run];
 	}
+	row->left--;
+	turn->busy = true;
+	*task = (struct task){ RUN, row->run, turn->at };
+	return true;
+}
+
+/*
+ * What fails first in the order of events is told. All that comes before it is still
+ * run, as something may fail there that has not been met yet.
+ */
+static void look_for_failure(struct pass *pass, unsigned int i, uint64_t batch)
+{
+	const struct run *run = g_ptr_array_index(pass->all, i), *other;
+
+	if (run_failed_at(run) == UINT64_MAX || batch >= pass->end)
+		return;
+	if (batch + 1 == pass->end) {
+		other = g_ptr_array_index(pass->all, pass->failed);
+		if (run_failed_at(other) < run_failed_at(run) ||
+		    (run_failed_at(other) == run_failed_at(run) &&
+		     pass->failed < i))
+			return;
+	}
+	pass->failed = i;
+	pass->end = batch + 1;
+}
+
+static void finish_run(struct pass *pass, unsigned int i, uint64_t batch)
+{
+	uint64_t low = UINT64_MAX;
+
+	look_for_failure(pass, i, batch);
+	pass->turns[i].busy = false;
+	pass->turns[i].at++;
+	for (unsigned int k = 0; k < pass->all->len; k++)
+		low = MIN(low, pass->turns[k].at);
+	if (low == pass->low)
+		return;
+	pass->events += batch_at(pass, pass->low++)->nr;
+	progress_at(pass->events);
+}
+
+/*------------------------------------------------------------------- tasks */
+
+/* What the runs wait for goes first, and of that the nearest to being run: it is in the caches. */
+static bool choose(void *data, unsigned int worker, struct task *task)
+{
+	struct pass *pass = data;
+
+	return begin_stage(pass, LAY, task) || begin_stage(pass, FIND, task) ||
+	       begin_stage(pass, DECODE, task) ||
+	       begin_run(pass, worker, task);
+}
+
+static void perform(void *data, unsigned int worker, const struct task *task)
+{
+	struct pass *pass = data;
+	struct batch *batch = batch_at(pass, task->batch);
+	struct run *run;
+
+	switch (task->stage) {
+	case DECODE:
+		decode(pass, batch);
+		batch->last = pass->ended;
+		break;
+	case FIND:
+		find(pass, batch, worker, task->i);
+		break;
+	case LAY:
+		for (unsigned int i = 0; i < facts_columns(pass->facts); i++)
+			lay_column(pass, batch, i);
+		break;
+	default:
+		run = g_ptr_array_index(pass->all, task->i);
+		run_batch(run, batch, pass->bytes);
+		if (batch->last)
+			run_end(run);
+		break;
+	}
+}
+
+static void finish(void *data, const struct task *task)
+{
+	struct pass *pass = data;
+
+	if (task->stage == RUN)
+		finish_run(pass, task->i, task->batch);
+	else
+		finish_stage(&pass->stages[task->stage], task->batch);
+}
+
+static int all_batches(struct pass *pass)
+{
+	static const struct plan plan = { choose, perform, finish };
+
+	pass->end = UINT64_MAX;
+	pass->turns = g_new0(struct turn, pass->all->len);
+	pass->rows = g_new0(struct row, pass->jobs);
+	crew_work(pass->jobs, &plan, pass);
+	/* a run that fails does so before the trace does: it is behind */
+	if (pass->end != UINT64_MAX)
+		return run_complain(g_ptr_array_index(pass->all,
+						      pass->failed));
 	if (!pass->why)
 		return CMD_OK;
 	cmd_error("%s", pass->why);
@@ -437,11 +570,11 @@ static void batch_init(const struct pass *pass, struct batch *batch)
 {
 	const struct facts *facts = pass->facts;
 	unsigned int columns = facts_columns(facts);
-	unsigned int steps = pass->steps_max + ZDEDUP_FOLIO_PAGES_MAX;
+	/* a folio that begins in a batch is all in it */
+	unsigned int steps = STEPS_MAX + ZDEDUP_FOLIO_PAGES_MAX;
 
 	batch->steps = g_new(struct step, steps);
-	batch->fresh = g_new(struct fresh,
-			     pass->fresh_max + ZDEDUP_FOLIO_PAGES_MAX);
+	batch->fresh = g_new(struct fresh, FRESH_MAX + ZDEDUP_FOLIO_PAGES_MAX);
 	batch->length = g_new0(uint16_t *, columns);
 	batch->digest = g_malloc0_n(columns, sizeof(*batch->digest));
 	batch->pool = g_new(uint64_t *, pass->nr_baselines + 1);
@@ -476,12 +609,11 @@ void pass_free(struct pass *pass)
 {
 	if (!pass)
 		return;
-	crew_free(pass->crew);
 	if (pass->own)
 		g_ptr_array_unref(pass->own);
 	if (pass->all)
 		g_ptr_array_unref(pass->all);
-	for (unsigned int i = 0; i < NR_STAGES; i++)
+	for (unsigned int i = 0; i < PLACES; i++)
 		batch_free(&pass->batches[i], facts_columns(pass->facts));
 	for (unsigned int i = 0; i < NR_LOADS; i++)
 		if (pass->uses[i])
@@ -490,6 +622,8 @@ void pass_free(struct pass *pass)
 	pages_free(pass->pages);
 	facts_free(pass->facts);
 	free(pass->bytes);
+	g_free(pass->turns);
+	g_free(pass->rows);
 	g_free(pass->why);
 	g_free(pass->why_ahead);
 	g_free(pass);
@@ -607,7 +741,7 @@ static int prepare(struct pass *pass, const struct pass_options *options)
 	if (pass_splits(pass->trace) && pass->uses[LOADS_EMPTY] &&
 	    !vantage_begin(&pass->disk, trace_summary(pass->trace)))
 		return out_of_memory(pass);
-	for (unsigned int i = 0; i < NR_STAGES; i++)
+	for (unsigned int i = 0; i < PLACES; i++)
 		batch_init(pass, &pass->batches[i]);
 	return CMD_OK;
 }
@@ -625,15 +759,13 @@ int pass_run(struct trace *trace, struct run *const *runs, unsigned int nr_runs,
 	pass->nr_runs = nr_runs;
 	pass->own = g_ptr_array_new_with_free_func((GDestroyNotify)run_free);
 	pass->all = g_ptr_array_new();
-	pass->steps_max = nr_runs < MANY_RUNS ? STEPS_FEW : STEPS_MANY;
-	pass->fresh_max = nr_runs < MANY_RUNS ? FRESH_FEW : FRESH_MANY;
+	pass->jobs = options->jobs;
 	pass->facts_path = options->facts;
 	status = prepare(pass, options);
 	if (status)
 		return status;
-	pass->crew = crew_new(options->jobs);
 	progress_start(options->what, trace_summary(trace)->events);
-	status = all_rounds(pass);
+	status = all_batches(pass);
 	progress_wipe();
 	return status ? status : facts_save(pass->facts);
 }

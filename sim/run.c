@@ -756,16 +756,17 @@ void run_batch(struct run *run, const struct batch *batch,
 
 /*------------------------------------------------------------------- finish */
 
-static void get_stats(struct run *run)
+void run_end(struct run *run)
 {
 	struct replay_result *result = &run->result;
 
 	zdedup_get_stats(run->zd, &result->stats);
-	result->baseline = result->stats;
-	if (run->baseline)
-		zdedup_get_stats(run->baseline->zd, &result->baseline);
+	result->baseline = run->baseline ? run->baseline->result.stats :
+					   result->stats;
 	over_time_end(&result->over_time, run->zd,
 		      run->baseline ? &result->baseline.pool_total_size : NULL);
+	zdedup_destroy(run->zd);
+	run->zd = NULL;
 }
 
 /* The last checkpoint is the state after the last event. */
@@ -791,8 +792,6 @@ const struct replay_result *run_finish(struct run *run,
 		timing_finish(&run->result.timing);
 	if (run->same)
 		copy_result(run);
-	else
-		get_stats(run);
 	run->result.counts = *counts;
 	run->result.put_in = put_in;
 	last_checkpoint(run);

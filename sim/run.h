@@ -110,11 +110,16 @@ bool run_is_baseline(const struct run *run);
  */
 void run_batch(struct run *run, const struct batch *batch,
 	       const void *const *bytes);
+/*
+ * Behind the last batch, on any thread: takes the state, and frees the model. What a run
+ * is compared with comes to it before that run.
+ */
+void run_end(struct run *run);
 /* The event at which it failed; UINT64_MAX: it did not. */
 uint64_t run_failed_at(const struct run *run);
 /* Prints why it failed, one line; its status. */
 int run_complain(const struct run *run);
-/* The state after the last event, of a followed run before its followers'. Valid until run_free. */
+/* The state after the last event: all runs have come to it. Valid until run_free. */
 const struct replay_result *run_finish(struct run *run,
 				       const struct census_counts *counts,
 				       uint64_t put_in);
