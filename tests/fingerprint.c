@@ -5,7 +5,7 @@
  * usage: fingerprint TRACE OUT.zdt DIGEST LENGTHS...
  *
  * DIGEST is a hash, its own name, or "other": xxh3-128 called something else.
- * LENGTHS are as in a trace, "lz4@7.2".
+ * LENGTHS are as in a trace, "lz4@7.2"; "lz4@7.2!3" does not know that of content 3.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +15,7 @@
 #include "zdedup.h"
 
 static struct zdedup *hash, *compressor[TRACE_LENGTHS_MAX];
+static uint64_t unknown[TRACE_LENGTHS_MAX];
 
 static int check(int err, const char *why)
 {
@@ -34,9 +35,13 @@ static int make_models(const char *digest, char **lengths, unsigned int nr)
 	if (check(zdedup_create(&config, &hash, why), why))
 		return -1;
 	for (unsigned int i = 0; i < nr; i++) {
+		char *not = strchr(lengths[i], '!');
 		char word[128];
 		char *at;
 
+		unknown[i] = not ? strtoull(not + 1, NULL, 10) : UINT64_MAX;
+		if (not)
+			*not = '\0';
 		snprintf(word, sizeof(word), "%s", lengths[i]);
 		at = strchr(word, '@');
 		if (!at)
@@ -51,7 +56,8 @@ static int make_models(const char *digest, char **lengths, unsigned int nr)
 	return 0;
 }
 
-static void find(const void *page, unsigned int nr, struct trace_facts *out)
+static void find(const void *page, uint64_t content, unsigned int nr,
+		 struct trace_facts *out)
 {
 	static const uint8_t classes[] = {
 		[ZDEDUP_PAGE_DATA] = TRACE_CLASS_DATA,
@@ -68,7 +74,8 @@ static void find(const void *page, unsigned int nr, struct trace_facts *out)
 		memcpy(&out->word, page, sizeof(out->word));
 	for (unsigned int i = 0; i < nr; i++) {
 		zdedup_page_facts(compressor[i], page, &facts);
-		out->lengths[i] = (uint16_t)facts.length;
+		out->lengths[i] = content == unknown[i] ? 0 :
+				  (uint16_t)facts.length;
 	}
 }
 
@@ -99,8 +106,8 @@ static int copy(struct trace *trace, struct trace_writer *writer,
 				if (k == known)
 					first[known++] = ev.page;
 			}
-			find(page, nr, &facts);
 			ev.page = name[ev.page] - 1;
+			find(page, ev.page, nr, &facts);
 		}
 		got = trace_write_event(writer, &ev, NULL, &facts, why,
 					sizeof(why));

@@ -290,6 +290,44 @@ wait $run
 [ $? -eq 143 ] && [ -z "$(ls cut.* 2>/dev/null)" ] && grep -q '^zdedup: ' err
 result "a signal leaves neither of two reports" $?
 
+#------------------------------------------------------- tasks of many batches
+
+# what a run is compared with goes before it, and both take what has been found
+"$zdedup" sweep --dedup none,always --jobs 1 --format json -o one.json long
+bad=$?
+for _ in 1 2 3; do
+	"$zdedup" sweep --dedup none,always --jobs 2 --format json -o sweep.json long 2>err &&
+		cmp -s one.json sweep.json || bad=1
+done
+result "two runs and two threads" $bad
+
+# Four stores, far apart; the last event contradicts the second of them.
+mkdir fails
+awk 'BEGIN {
+	print "seq,time_us,op,slot,page"
+	store[20000]; store[45000]; store[45003]; store[0]
+	for (i = 0; i < 100000; i++)
+		if (i in store)
+			printf "%d,%d,store,%d,%d\n", i, i, i, p++
+		else
+			printf "%d,%d,invalidate,9,\n", i, i
+	printf "%d,%d,load,20000,0\n", i, i
+}' >fails/ops.csv
+cp a/pages.raw fails
+# the compressors of two runs do not know the length of one content each
+"$fingerprint" fails far.zdt xxh64 'lz4@7.2!2' 'zstd:level=1@7.2!1'
+"$fingerprint" fails near.zdt xxh64 'lz4@7.2!3' 'zstd:level=1@7.2!2'
+"$fingerprint" fails last.zdt xxh64 lz4@7.2 zstd:level=1@7.2
+for jobs in 1 2 3; do
+	for word in far:20000 near:45000; do
+		t=${word%:*}.zdt
+		exits "two runs fail, $t, $jobs jobs" 3 sweep --compressor lz4,zstd:level=1 --dedup none,always --jobs $jobs $t
+		said "what comes first in the trace" err "$t: event ${word#*:}: slot ${word#*:} is stored a page whose length"
+	done
+	exits "the trace fails behind all runs, $jobs jobs" 3 sweep --compressor lz4,zstd:level=1 --jobs $jobs last.zdt
+	said "where" err 'last.zdt: event 100000 loads another content than slot 20000 holds'
+done
+
 #---------------------------------------------------------------- kept facts
 
 "$zdedup" sweep --compressor lz4,zstd --dedup always --format json a >plain.json
