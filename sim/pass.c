@@ -31,12 +31,12 @@
 #define WHY_MAX 1024u
 /*
  * Of many runs each finds the caches full of the others' models when its turn comes,
- * so it goes through ROW_MAX batches then, while the other half of the ring is made
- * ready. A batch ends early at so many new contents that what decode has read of
- * them is in the caches yet when find comes.
+ * so it goes through half the ring then, while the other half is made ready. Of few,
+ * each takes a batch as soon as it is made: it is in the caches yet. A batch ends early
+ * at so many new contents that what decode has read of them is there when find comes.
  */
 #define PLACES 16u
-#define ROW_MAX (PLACES / 2)
+#define MANY_RUNS 4u
 #define STEPS_MAX 8192u
 #define FRESH_MAX 4096u
 #define FRESH_PART 32u
@@ -84,6 +84,7 @@ struct ahead {
  * @all:     @runs and @own that have something to do: the first @nr_baselines are
  *           those that others are compared with
  * @jobs:    workers
+ * @places:  of the ring, that are used
  * @turns:   of @all
  * @rows:    by worker
  * @low:     the first batch that a run has not taken
@@ -107,7 +108,7 @@ struct pass {
 	unsigned int nr_runs;
 	GPtrArray *own, *all;
 	unsigned int nr_baselines;
-	unsigned int jobs;
+	unsigned int jobs, places;
 	struct stage stages[RUN];
 	struct turn *turns;
 	struct row *rows;
@@ -350,7 +351,7 @@ static void lay_column(struct pass *pass, struct batch *batch,
 
 static struct batch *batch_at(struct pass *pass, uint64_t batch)
 {
-	return &pass->batches[batch % PLACES];
+	return &pass->batches[batch % pass->places];
 }
 
 /* The first batch of which @stage cannot begin a task now. */
@@ -363,7 +364,7 @@ static uint64_t stage_limit(const struct pass *pass, unsigned int stage)
 	/* while one is under way, nobody else looks at what it changes */
 	if (decode->at != decode->done || pass->ended)
 		return decode->done;
-	return MIN(pass->low + PLACES, pass->end);
+	return MIN(pass->low + pass->places, pass->end);
 }
 
 static unsigned int nr_tasks(struct pass *pass, unsigned int stage,
@@ -441,7 +442,7 @@ static bool begin_row(struct pass *pass, struct row *row)
 		row->run = i;
 	}
 	ready /= 2 * pass->jobs;
-	row->left = (unsigned int)CLAMP(ready, 1, ROW_MAX);
+	row->left = (unsigned int)CLAMP(ready, 1, MAX(1, pass->places / 2));
 	return first;
 }
 
@@ -741,7 +742,7 @@ static int prepare(struct pass *pass, const struct pass_options *options)
 	if (pass_splits(pass->trace) && pass->uses[LOADS_EMPTY] &&
 	    !vantage_begin(&pass->disk, trace_summary(pass->trace)))
 		return out_of_memory(pass);
-	for (unsigned int i = 0; i < PLACES; i++)
+	for (unsigned int i = 0; i < pass->places; i++)
 		batch_init(pass, &pass->batches[i]);
 	return CMD_OK;
 }
@@ -760,6 +761,8 @@ int pass_run(struct trace *trace, struct run *const *runs, unsigned int nr_runs,
 	pass->own = g_ptr_array_new_with_free_func((GDestroyNotify)run_free);
 	pass->all = g_ptr_array_new();
 	pass->jobs = options->jobs;
+	pass->places = nr_runs < MANY_RUNS ?
+			       CLAMP(2 * pass->jobs - 1, 1, PLACES) : PLACES;
 	pass->facts_path = options->facts;
 	status = prepare(pass, options);
 	if (status)
