@@ -348,8 +348,6 @@ struct zdedup_sizes {
 
 /* The sizes alone: walks nothing but the pools. */
 void zdedup_get_sizes(struct zdedup *zd, struct zdedup_sizes *sizes);
-/* The one of them that zswap's limit is for, in bytes. Kernel: zswap_total_pages. */
-uint64_t zdedup_pool_size(struct zdedup *zd);
 
 /**
  * struct zdedup_counts - what sizes are made of, added up over moments

@@ -49,19 +49,22 @@ static void new_peak(struct over_time *ot, struct zdedup *zd, uint64_t live,
 	zdedup_add_counts(zd, &ot->peak_counts.counts);
 }
 
-void over_time_add(struct over_time *ot, struct zdedup *zd, uint64_t nr,
-		   uint64_t baseline)
+uint64_t over_time_add(struct over_time *ot, struct zdedup *zd, uint64_t nr,
+		       uint64_t baseline)
 {
-	uint64_t live;
+	uint64_t live, before, pages;
 
 	do {
+		before = ot->part.counts.pool_pages;
 		live = zdedup_add_counts(zd, &ot->part.counts);
 		ot->part.baseline += baseline;
 	} while (--nr);
+	pages = ot->part.counts.pool_pages - before;
 	if (G_UNLIKELY(!ot->peak || live > ot->live))
 		new_peak(ot, zd, live, baseline);
 	if (G_UNLIKELY(ot->part.counts.moments >= PART_EVENTS))
 		fold(ot, zd);
+	return pages * ZDEDUP_PAGE_SIZE;
 }
 
 static void own_baseline(struct sample *s)

@@ -54,10 +54,10 @@ struct over_time {
 
 /*
  * Adds the state of @zd after @nr more events (several when a folio is stored as
- * one). @baseline is the pool's size without dedup.
+ * one), and returns the size of its pool. @baseline is that size without dedup.
  */
-void over_time_add(struct over_time *ot, struct zdedup *zd, uint64_t nr,
-		   uint64_t baseline);
+uint64_t over_time_add(struct over_time *ot, struct zdedup *zd, uint64_t nr,
+		       uint64_t baseline);
 /*
  * After the last event, @zd as it was then: what was collected may be read. A mean is
  * rounded to the nearest. Without events all is 0. @baseline NULL: there was none, and

@@ -670,13 +670,13 @@ static void checkpoint(struct run *run)
 static void after_events(struct run *run, const struct batch *batch,
 			 unsigned int i, unsigned int nr)
 {
-	uint64_t without = 0;
+	uint64_t pool, without = 0;
 
-	if (run->pool != NO_COLUMN)
-		batch->pool[run->pool][i] = zdedup_pool_size(run->zd);
 	if (run->baseline)
 		without = batch->pool[run->baseline->pool][i];
-	over_time_add(&run->result.over_time, run->zd, nr, without);
+	pool = over_time_add(&run->result.over_time, run->zd, nr, without);
+	if (run->pool != NO_COLUMN)
+		batch->pool[run->pool][i] = pool;
 	run->events += nr;
 	if (run->result.checkpoints && run->events >= run->due)
 		checkpoint(run);

@@ -98,15 +98,18 @@ static struct xa_node *xa_leaf(struct xarray *xa, unsigned long index)
 	struct xa_node *node;
 	void *entry = xa->xa_head;
 
-	if (index > xa_head_max(xa))
+	if (!xa_is_node(entry))
 		return NULL;
-	while (xa_is_node(entry)) {
-		node = xa_to_node(entry);
-		if (!node->shift)
-			return node;
+	node = xa_to_node(entry);
+	if (index >> node->shift >= XA_CHUNK_SIZE)
+		return NULL;
+	while (node->shift) {
 		entry = node->slots[xa_slot(node, index)];
+		if (!entry)
+			return NULL;
+		node = xa_to_node(entry);
 	}
-	return NULL;
+	return node;
 }
 
 /* The entry at @index, whose leaf was found. */
@@ -522,24 +525,29 @@ void xa_share_nodes(struct xarray *xa, struct xa_nodes *nodes)
 /* Does not look into the leaf: that is what would take long. */
 void *const *xa_prefetch(struct xarray *xa, unsigned long index)
 {
+	unsigned int slot = index & XA_CHUNK_MASK;
 	void *entry = xa->xa_head;
-	struct xa_node *node, *leaf;
+	struct xa_node *node;
 
-	if (index > xa_head_max(xa))
+	if (!xa_is_node(entry))
 		return NULL;
-	while (xa_is_node(entry)) {
-		node = xa_to_node(entry);
+	node = xa_to_node(entry);
+	if (index >> node->shift >= XA_CHUNK_SIZE)
+		return NULL;
+	/* a root that is a leaf was looked into */
+	if (!node->shift)
+		return &node->slots[slot];
+	for (;;) {
 		entry = node->slots[xa_slot(node, index)];
-		if (!entry || node->shift > XA_CHUNK_SHIFT)
-			continue;
-		/* a root that is a leaf was looked into */
-		if (!node->shift)
-			return &node->slots[xa_slot(node, index)];
-		leaf = xa_to_node(entry);
-		/* its count changes, too */
-		prefetchw(leaf);
-		prefetchw(&leaf->slots[index & XA_CHUNK_MASK]);
-		return &leaf->slots[index & XA_CHUNK_MASK];
+		if (!entry)
+			return NULL;
+		if (node->shift == XA_CHUNK_SHIFT)
+			break;
+		node = xa_to_node(entry);
 	}
-	return NULL;
+	node = xa_to_node(entry);
+	/* its count changes, too */
+	prefetchw(node);
+	prefetchw(&node->slots[slot]);
+	return &node->slots[slot];
 }

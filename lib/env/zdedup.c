@@ -902,11 +902,6 @@ uint64_t zdedup_add_counts(struct zdedup *zd, struct zdedup_counts *sum)
 	return stored + zero + device;
 }
 
-uint64_t zdedup_pool_size(struct zdedup *zd)
-{
-	return zswap_total_pages(&zd->zs) * PAGE_SIZE;
-}
-
 void zdedup_get_sizes(struct zdedup *zd, struct zdedup_sizes *sizes)
 {
 	struct zdedup_counts now = { .moments = 0 };

@@ -56,18 +56,18 @@ static unsigned long zswap_accept_thr_pages(struct zswap *zs)
 
 static void zswap_sum_pools(struct zswap *zs, u64 *pages, u64 *zspages)
 {
-	u64 nr_pages = 0, nr_zspages = 0;
 	struct zswap_pool *pool;
 
-	/* Retired pools count as long as they hold anything. */
 	spin_lock(&zs->pools_lock);
-	list_for_each_entry(pool, &zs->pools, list) {
-		nr_pages += zpool_total_pages(&pool->zpool);
-		nr_zspages += zpool_nr_zspages(&pool->zpool);
+	pool = list_first_entry(&zs->pools, struct zswap_pool, list);
+	*pages = zpool_total_pages(&pool->zpool);
+	*zspages = zpool_nr_zspages(&pool->zpool);
+	/* Retired pools count as long as they hold anything. */
+	list_for_each_entry_continue(pool, &zs->pools, list) {
+		*pages += zpool_total_pages(&pool->zpool);
+		*zspages += zpool_nr_zspages(&pool->zpool);
 	}
 	spin_unlock(&zs->pools_lock);
-	*pages = nr_pages;
-	*zspages = nr_zspages;
 }
 
 /*
