@@ -394,7 +394,9 @@ def test_kill(folder, seed):
 def test_kills(folder, kills):
     first = int(os.environ.get("ZDEDUP_SEED", random.randrange(1 << 32)))
     problems, events, safe = [], 0, 0
-    for seed in range(first, first + kills):
+    seed = first
+    # on a busy machine the first kills may come before anything was acknowledged
+    while seed < first + kills or (not safe and seed < first + 10 * kills):
         place = os.path.join(folder, str(seed))
         os.mkdir(place)
         problem, model = test_kill(place, seed)
@@ -403,6 +405,7 @@ def test_kills(folder, kills):
         if problem:
             problems.append(f"ZDEDUP_SEED={seed}: {problem}")
         shutil.rmtree(place)
+        seed += 1
     result(f"{kills} kill -9: what was acknowledged is there",
            "\n".join(problems) or (not safe and "nothing was acknowledged"))
     print(f"# seeds from {first}; {events} events, {safe} acknowledged")

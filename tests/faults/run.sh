@@ -326,6 +326,8 @@ mkdir -p "$2" || die "cannot make $2"
 ZDEDUP_FAKES=$(cd "$2" && pwd)
 work=$ZDEDUP_FAKES/faults
 export CC ZDEDUP_FAKES
+# where meson runs the tests, too: one reads traces/FORMAT.md
+cd "$root" || die "no directory $root"
 [ -e "$ZDEDUP_FAKES/fake-zstd-good.so" ] || die "$2 is not built: ninja -C ..."
 rm -rf "$work"
 mkdir -p "$work/obj" "$work/sim-obj" "$work/list" "$work/tmp"
