@@ -417,24 +417,90 @@ static void *cache_take_fresh(struct kmem_cache *s, struct kmem_cache_cpu *c)
 	return obj;
 }
 
-/* Under @c's lock. */
-static void *cache_take(struct kmem_cache *s, struct kmem_cache_cpu *c)
+/* Under @c's lock, whose loaded magazine is not empty. */
+static void *cache_pop(struct kmem_cache_cpu *c)
 {
-	struct slab_free *obj;
+	struct slab_free *obj = c->loaded.first;
 
-	if (SLAB_PER_OBJECT)
-		return aligned_alloc(s->align, s->size);
-	if (unlikely(!c->loaded.rounds)) {
-		swap(c->loaded, c->spare);
-		if (!c->loaded.rounds && !cache_refill(s, c))
-			return cache_take_fresh(s, c);
-	}
-	obj = c->loaded.first;
 	c->loaded.first = obj->next;
 	c->loaded.rounds--;
 	/* the next alloc writes to it, and reads where the one behind it is */
 	prefetchw(obj->next);
 	return obj;
+}
+
+/* Under @c's lock. */
+static void *cache_take(struct kmem_cache *s, struct kmem_cache_cpu *c)
+{
+	if (SLAB_PER_OBJECT)
+		return aligned_alloc(s->align, s->size);
+	if (!c->loaded.rounds) {
+		swap(c->loaded, c->spare);
+		if (!c->loaded.rounds && !cache_refill(s, c))
+			return cache_take_fresh(s, c);
+	}
+	return cache_pop(c);
+}
+
+static noinline void *cache_init(struct kmem_cache *s, void *obj, gfp_t flags)
+{
+	if (flags & __GFP_ZERO)
+		memset(obj, 0, s->size);
+	if (s->ctor)
+		s->ctor(obj);
+	return obj;
+}
+
+static noinline void *cache_alloc_slow(struct kmem_cache *s,
+				       struct kmem_cache_cpu *c, gfp_t flags)
+{
+	bool fail = alloc_fails(flags);
+	void *obj;
+
+	spin_lock(&c->lock);
+	count_add_locked(&c->count.asked, 1);
+	obj = fail ? NULL : cache_take(s, c);
+	if (!obj)
+		count_add_locked(&c->count.failed, 1);
+	spin_unlock(&c->lock);
+	return obj ? cache_init(s, obj, flags) : NULL;
+}
+
+/* Most often a magazine has what is asked for: that takes no call and saves no register. */
+void *kmem_cache_alloc(struct kmem_cache *s, gfp_t flags)
+{
+	struct kmem_cache_cpu *c = &s->cpu[raw_smp_processor_id()];
+	void *obj;
+
+	if (SLAB_PER_OBJECT || unlikely(READ_ONCE(fail_in)))
+		return cache_alloc_slow(s, c, flags);
+	if (gfpflags_allow_blocking(flags))
+		might_sleep();
+	spin_lock(&c->lock);
+	if (unlikely(!c->loaded.rounds)) {
+		spin_unlock(&c->lock);
+		return cache_alloc_slow(s, c, flags);
+	}
+	count_add_locked(&c->count.asked, 1);
+	obj = cache_pop(c);
+	spin_unlock(&c->lock);
+	if (unlikely(flags & __GFP_ZERO || s->ctor))
+		return cache_init(s, obj, flags);
+	return obj;
+}
+
+/* Under @c's lock: its loaded magazine is full, and not when this returns. */
+static noinline void cache_change_full(struct kmem_cache *s,
+				       struct kmem_cache_cpu *c)
+{
+	swap(c->loaded, c->spare);
+	if (!c->loaded.rounds)
+		return;
+	spin_lock(&s->lock);
+	c->loaded.first->next_full = s->full;
+	s->full = c->loaded.first;
+	spin_unlock(&s->lock);
+	c->loaded = (struct magazine){ NULL, 0 };
 }
 
 /* Under @c's lock. */
@@ -446,40 +512,11 @@ static void cache_put(struct kmem_cache *s, struct kmem_cache_cpu *c, void *p)
 		free(p);
 		return;
 	}
-	if (unlikely(c->loaded.rounds == MAGAZINE_ROUNDS)) {
-		swap(c->loaded, c->spare);
-		if (c->loaded.rounds) {
-			spin_lock(&s->lock);
-			c->loaded.first->next_full = s->full;
-			s->full = c->loaded.first;
-			spin_unlock(&s->lock);
-			c->loaded = (struct magazine){ NULL, 0 };
-		}
-	}
+	if (unlikely(c->loaded.rounds == MAGAZINE_ROUNDS))
+		cache_change_full(s, c);
 	obj->next = c->loaded.first;
 	c->loaded.first = obj;
 	c->loaded.rounds++;
-}
-
-void *kmem_cache_alloc(struct kmem_cache *s, gfp_t flags)
-{
-	struct kmem_cache_cpu *c = &s->cpu[raw_smp_processor_id()];
-	bool fail = alloc_fails(flags);
-	void *obj;
-
-	spin_lock(&c->lock);
-	count_add_locked(&c->count.asked, 1);
-	obj = unlikely(fail) ? NULL : cache_take(s, c);
-	if (unlikely(!obj))
-		count_add_locked(&c->count.failed, 1);
-	spin_unlock(&c->lock);
-	if (unlikely(!obj))
-		return NULL;
-	if (flags & __GFP_ZERO)
-		memset(obj, 0, s->size);
-	if (s->ctor)
-		s->ctor(obj);
-	return obj;
 }
 
 void kmem_cache_free(struct kmem_cache *s, void *obj)
