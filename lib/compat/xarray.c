@@ -10,6 +10,10 @@
  *  X3 a node is there exactly if an entry is below it (xas_delete_node)
  * In short: with h levels there is a node for each distinct index >> 6k, k = 1..h.
  *
+ * How many slots of a node are in use stands in its parent, or for the root in the
+ * array, and its level follows from the root's: so of a leaf, which is seldom in a
+ * cache, only the slot itself is touched.
+ *
  * A store first counts the nodes it will need and allocates them, then changes the
  * tree: running out of memory changes nothing. The kernel may keep levels or an
  * empty node then. It also drops the lock to allocate with GFP_KERNEL; here malloc
@@ -28,18 +32,12 @@
 #define XA_LEVELS_MAX DIV_ROUND_UP(BITS_PER_LONG, XA_CHUNK_SHIFT)
 
 /*
- * @shift:  of an index, before its low 6 bits are the slot; 0 in a leaf
- * @offset: the slot in the parent that points here
- * @count:  slots in use, 1..64
- * @parent: NULL in the root; the next spare while not in a tree
- * @slots:  entries in a leaf, tagged nodes above
+ * @slots: entries in a leaf, nodes above; the first is the next spare while not in a tree
+ * @count: above leaves: slots in use of the node at each slot, 1..64
  */
 struct xa_node {
-	unsigned char shift;
-	unsigned char offset;
-	unsigned char count;
-	struct xa_node *parent;
 	void *slots[XA_CHUNK_SIZE];
+	unsigned char count[XA_CHUNK_SIZE];
 };
 
 static bool xa_is_node(const void *entry)
@@ -62,9 +60,10 @@ static void *xa_mk_err(int err)
 	return (void *)((unsigned long)err << 2 | 2);
 }
 
-static unsigned int xa_slot(const struct xa_node *node, unsigned long index)
+/* Of a node whose low bits of the index begin at @shift. */
+static unsigned int xa_slot(unsigned long index, unsigned int shift)
 {
-	return (index >> node->shift) & XA_CHUNK_MASK;
+	return (index >> shift) & XA_CHUNK_MASK;
 }
 
 /* Highest index below a node of @shift. */
@@ -77,9 +76,7 @@ static unsigned long xa_shift_max(unsigned int shift)
 /* Highest index that the tree covers as it is. */
 static unsigned long xa_head_max(const struct xarray *xa)
 {
-	if (!xa_is_node(xa->xa_head))
-		return 0;
-	return xa_shift_max(xa_to_node(xa->xa_head)->shift);
+	return xa_is_node(xa->xa_head) ? xa_shift_max(xa->xa_shift) : 0;
 }
 
 /* The least shift that covers @index. */
@@ -92,38 +89,43 @@ static unsigned int xa_root_shift(unsigned long index)
 	return shift;
 }
 
-/* The leaf of @index; NULL when there is none or the entry is the head. */
-static struct xa_node *xa_leaf(struct xarray *xa, unsigned long index)
+/*
+ * The slot of @index, and the count of its leaf; NULL when there is no leaf: nothing is
+ * there, or it is the head.
+ */
+static void **xa_place(struct xarray *xa, unsigned long index,
+		       unsigned char **count)
 {
+	unsigned int shift = xa->xa_shift, slot;
 	struct xa_node *node;
-	void *entry = xa->xa_head;
 
-	if (!xa_is_node(entry))
+	*count = &xa->xa_count;
+	if (!xa_is_node(xa->xa_head) || index >> shift >= XA_CHUNK_SIZE)
 		return NULL;
-	node = xa_to_node(entry);
-	if (index >> node->shift >= XA_CHUNK_SIZE)
-		return NULL;
-	while (node->shift) {
-		entry = node->slots[xa_slot(node, index)];
-		if (!entry)
+	node = xa_to_node(xa->xa_head);
+	for (; shift; shift -= XA_CHUNK_SHIFT) {
+		slot = xa_slot(index, shift);
+		*count = &node->count[slot];
+		node = node->slots[slot];
+		if (!node)
 			return NULL;
-		node = xa_to_node(entry);
 	}
-	return node;
+	return &node->slots[index & XA_CHUNK_MASK];
 }
 
-/* The entry at @index, whose leaf was found. */
-static void *xa_get_from(struct xarray *xa, const struct xa_node *leaf,
-			 unsigned long index)
+/* What is at @index, where xa_place() has found @place. */
+static void *xa_at(struct xarray *xa, void *const *place, unsigned long index)
 {
-	if (leaf)
-		return leaf->slots[xa_slot(leaf, index)];
+	if (place)
+		return *place;
 	return index || xa_is_node(xa->xa_head) ? NULL : xa->xa_head;
 }
 
 static void *xa_get(struct xarray *xa, unsigned long index)
 {
-	return xa_get_from(xa, xa_leaf(xa, index), index);
+	unsigned char *count;
+
+	return xa_at(xa, xa_place(xa, index, &count), index);
 }
 
 /* Under xa_lock, which is not that of the others in the sum. */
@@ -159,24 +161,23 @@ static void xa_node_free(struct xarray *xa, struct xa_node *node)
 static unsigned int xa_nodes_needed(struct xarray *xa, unsigned long index)
 {
 	unsigned int top = xa_root_shift(index) / XA_CHUNK_SHIFT + 1;
-	unsigned int have = 0, level;
+	unsigned int have = 0, shift;
 	struct xa_node *node;
-	void *entry = xa->xa_head;
 
-	if (!entry)
+	if (!xa->xa_head)
 		return index ? top : 0;
-	if (xa_is_node(entry))
-		have = xa_to_node(entry)->shift / XA_CHUNK_SHIFT + 1;
+	if (xa_is_node(xa->xa_head))
+		have = xa->xa_shift / XA_CHUNK_SHIFT + 1;
 	else if (!index)
 		return 0;
 	/* Growing: the new root is shared, the levels below it are not. */
 	if (index > xa_head_max(xa))
 		return (top - have) + (top - 1);
-	for (level = have; level; level--) {
-		node = xa_to_node(entry);
-		entry = node->slots[xa_slot(node, index)];
-		if (!entry)
-			return level - 1;
+	node = xa_to_node(xa->xa_head);
+	for (shift = xa->xa_shift; shift; shift -= XA_CHUNK_SHIFT) {
+		node = node->slots[xa_slot(index, shift)];
+		if (!node)
+			return shift / XA_CHUNK_SHIFT;
 	}
 	return 0;
 }
@@ -195,57 +196,60 @@ static struct xa_node *xa_spares_alloc(struct xarray *xa, unsigned int n,
 		if (!node) {
 			while (spares) {
 				node = spares;
-				spares = node->parent;
+				spares = node->slots[0];
 				xa_spare_free(xa, node);
 			}
 			return NULL;
 		}
-		node->parent = spares;
+		node->slots[0] = spares;
 		spares = node;
 	}
 	return spares;
 }
 
 static struct xa_node *xa_spare_take(struct xarray *xa,
-				     struct xa_node **spares,
-				     unsigned int shift,
-				     struct xa_node *parent)
+				     struct xa_node **spares)
 {
 	struct xa_node *node = *spares;
 
-	*spares = node->parent;
-	node->shift = (unsigned char)shift;
-	node->parent = parent;
+	*spares = node->slots[0];
+	node->slots[0] = NULL;
 	xa_count_node(xa, 1);
 	return node;
+}
+
+static void xa_set_root(struct xarray *xa, struct xa_node *root,
+			unsigned int shift, unsigned char count)
+{
+	xa->xa_shift = (unsigned char)shift;
+	xa->xa_count = count;
+	WRITE_ONCE(xa->xa_head, xa_mk_node(root));
 }
 
 /* Puts levels on top until @index is covered (X2). */
 static void xa_grow(struct xarray *xa, unsigned long index,
 		    struct xa_node **spares)
 {
-	unsigned int shift = 0;
-	struct xa_node *node;
 	void *head = xa->xa_head;
+	struct xa_node *node;
 
 	if (!head) {
-		if (index) {
-			node = xa_spare_take(xa, spares, xa_root_shift(index),
-					     NULL);
-			WRITE_ONCE(xa->xa_head, xa_mk_node(node));
-		}
+		if (index)
+			xa_set_root(xa, xa_spare_take(xa, spares),
+				    xa_root_shift(index), 0);
 		return;
 	}
 	while (index > xa_head_max(xa)) {
-		if (xa_is_node(head))
-			shift = xa_to_node(head)->shift + XA_CHUNK_SHIFT;
-		node = xa_spare_take(xa, spares, shift, NULL);
-		node->slots[0] = head;
-		node->count = 1;
-		if (xa_is_node(head))
-			xa_to_node(head)->parent = node;
-		head = xa_mk_node(node);
-		WRITE_ONCE(xa->xa_head, head);
+		node = xa_spare_take(xa, spares);
+		if (xa_is_node(head)) {
+			node->slots[0] = xa_to_node(head);
+			node->count[0] = xa->xa_count;
+			xa_set_root(xa, node, xa->xa_shift + XA_CHUNK_SHIFT, 1);
+		} else {
+			node->slots[0] = head;
+			xa_set_root(xa, node, 0, 1);
+		}
+		head = xa->xa_head;
 	}
 }
 
@@ -253,8 +257,9 @@ static void xa_grow(struct xarray *xa, unsigned long index,
 static void xa_put_new(struct xarray *xa, unsigned long index, void *entry,
 		       struct xa_node *spares)
 {
+	unsigned char *count = &xa->xa_count;
 	struct xa_node *node, *child;
-	unsigned int slot;
+	unsigned int shift, slot;
 
 	xa_grow(xa, index, &spares);
 	if (!xa_is_node(xa->xa_head)) {
@@ -262,20 +267,19 @@ static void xa_put_new(struct xarray *xa, unsigned long index, void *entry,
 		return;
 	}
 	node = xa_to_node(xa->xa_head);
-	while (node->shift) {
-		slot = xa_slot(node, index);
-		if (!node->slots[slot]) {
-			child = xa_spare_take(xa, &spares,
-					      node->shift - XA_CHUNK_SHIFT,
-					      node);
-			child->offset = (unsigned char)slot;
-			node->slots[slot] = xa_mk_node(child);
-			node->count++;
+	for (shift = xa->xa_shift; shift; shift -= XA_CHUNK_SHIFT) {
+		slot = xa_slot(index, shift);
+		child = node->slots[slot];
+		if (!child) {
+			child = xa_spare_take(xa, &spares);
+			node->slots[slot] = child;
+			++*count;
 		}
-		node = xa_to_node(node->slots[slot]);
+		count = &node->count[slot];
+		node = child;
 	}
-	node->slots[xa_slot(node, index)] = entry;
-	node->count++;
+	node->slots[index & XA_CHUNK_MASK] = entry;
+	++*count;
 }
 
 /* Takes levels away while the root has slot 0 alone (X2, X1). */
@@ -284,77 +288,101 @@ static void xa_shrink(struct xarray *xa)
 	struct xa_node *root;
 	void *child;
 
-	while (xa_is_node(xa->xa_head)) {
+	while (xa_is_node(xa->xa_head) && xa->xa_count == 1) {
 		root = xa_to_node(xa->xa_head);
 		child = root->slots[0];
-		if (root->count != 1 || !child)
+		if (!child)
 			return;
-		if (xa_is_node(child))
-			xa_to_node(child)->parent = NULL;
-		WRITE_ONCE(xa->xa_head, child);
+		if (xa->xa_shift)
+			xa_set_root(xa, child, xa->xa_shift - XA_CHUNK_SHIFT,
+				    root->count[0]);
+		else
+			WRITE_ONCE(xa->xa_head, child);
 		xa_node_free(xa, root);
 	}
 }
 
-/* Empties a slot of @node and frees the nodes that are empty then (X3). */
-static void xa_delete(struct xarray *xa, struct xa_node *node,
-		      unsigned int slot)
+/* The leaf of @index has become empty: it goes, and the nodes that are empty then (X3). */
+static void xa_prune(struct xarray *xa, unsigned long index)
 {
-	struct xa_node *parent;
+	unsigned char *count[XA_LEVELS_MAX] = { &xa->xa_count };
+	struct xa_node *path[XA_LEVELS_MAX];
+	unsigned int shift = xa->xa_shift, depth = 0, slot;
 
-	for (;;) {
-		node->slots[slot] = NULL;
-		if (--node->count)
-			break;
-		parent = node->parent;
-		slot = node->offset;
-		xa_node_free(xa, node);
-		if (!parent) {
-			WRITE_ONCE(xa->xa_head, NULL);
-			return;
-		}
-		node = parent;
+	path[0] = xa_to_node(xa->xa_head);
+	for (; shift; shift -= XA_CHUNK_SHIFT, depth++) {
+		slot = xa_slot(index, shift);
+		path[depth + 1] = path[depth]->slots[slot];
+		count[depth + 1] = &path[depth]->count[slot];
 	}
-	xa_shrink(xa);
+	while (xa_node_free(xa, path[depth]), depth--) {
+		shift += XA_CHUNK_SHIFT;
+		path[depth]->slots[xa_slot(index, shift)] = NULL;
+		if (--*count[depth])
+			return;
+	}
+	WRITE_ONCE(xa->xa_head, NULL);
+}
+
+void *__xa_erase(struct xarray *xa, unsigned long index)
+{
+	unsigned char *count;
+	void **place = xa_place(xa, index, &count);
+	void *old = xa_at(xa, place, index);
+
+	lockdep_assert_held(&xa->xa_lock);
+	if (!old)
+		return NULL;
+	if (!place) {
+		WRITE_ONCE(xa->xa_head, NULL);
+		return old;
+	}
+	*place = NULL;
+	if (!--*count)
+		xa_prune(xa, index);
+	if (xa->xa_count == 1)
+		xa_shrink(xa);
+	return old;
+}
+
+static void *xa_store_new(struct xarray *xa, unsigned long index, void *entry,
+			  gfp_t gfp)
+{
+	unsigned int needed = xa_nodes_needed(xa, index);
+	struct xa_node *spares = NULL;
+
+	if (needed) {
+		spares = xa_spares_alloc(xa, needed, gfp);
+		if (!spares)
+			return xa_mk_err(-ENOMEM);
+	}
+	xa_put_new(xa, index, entry, spares);
+	return NULL;
 }
 
 void *__xa_store(struct xarray *xa, unsigned long index, void *entry,
 		 gfp_t gfp)
 {
-	struct xa_node *leaf = xa_leaf(xa, index);
-	void *old = xa_get_from(xa, leaf, index);
-	struct xa_node *spares = NULL;
-	unsigned int needed;
+	unsigned char *count;
+	void **place, *old;
 
-	lockdep_assert_held(&xa->xa_lock);
 	if (WARN_ON_ONCE(xa_is_node(entry)))
 		return xa_mk_err(-EINVAL);
-	if (!old && !entry)
-		return NULL;
-	if (!old && leaf) {
-		leaf->slots[xa_slot(leaf, index)] = entry;
-		leaf->count++;
-	} else if (!old) {
-		needed = xa_nodes_needed(xa, index);
-		if (needed) {
-			spares = xa_spares_alloc(xa, needed, gfp);
-			if (!spares)
-				return xa_mk_err(-ENOMEM);
-		}
-		xa_put_new(xa, index, entry, spares);
-	} else if (!leaf) {
+	if (!entry)
+		return __xa_erase(xa, index);
+	lockdep_assert_held(&xa->xa_lock);
+	place = xa_place(xa, index, &count);
+	if (!place) {
+		old = xa_at(xa, NULL, index);
+		if (!old)
+			return xa_store_new(xa, index, entry, gfp);
 		WRITE_ONCE(xa->xa_head, entry);
-	} else if (entry) {
-		leaf->slots[xa_slot(leaf, index)] = entry;
-	} else {
-		xa_delete(xa, leaf, xa_slot(leaf, index));
+		return old;
 	}
+	old = *place;
+	*place = entry;
+	*count += !old;
 	return old;
-}
-
-void *__xa_erase(struct xarray *xa, unsigned long index)
-{
-	return __xa_store(xa, index, NULL, 0);
 }
 
 void *__xa_cmpxchg(struct xarray *xa, unsigned long index, void *old,
@@ -389,7 +417,12 @@ void *xa_store(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp)
 
 void *xa_erase(struct xarray *xa, unsigned long index)
 {
-	return xa_store(xa, index, NULL, 0);
+	void *old;
+
+	xa_lock(xa);
+	old = __xa_erase(xa, index);
+	xa_unlock(xa);
+	return old;
 }
 
 void *xa_cmpxchg(struct xarray *xa, unsigned long index, void *old,
@@ -413,23 +446,24 @@ static void *xa_find_locked(struct xarray *xa, unsigned long *index,
 			    unsigned long max)
 {
 	unsigned long at = *index, next;
-	struct xa_node *node;
+	unsigned int shift;
 	void *entry;
 
+	if (!xa_is_node(xa->xa_head))
+		return at ? NULL : xa->xa_head;
 	while (at <= max && at <= xa_head_max(xa)) {
-		entry = xa->xa_head;
-		node = NULL;
-		while (xa_is_node(entry)) {
-			node = xa_to_node(entry);
-			entry = node->slots[xa_slot(node, at)];
-		}
+		entry = xa_to_node(xa->xa_head);
+		shift = xa->xa_shift + XA_CHUNK_SHIFT;
+		do {
+			shift -= XA_CHUNK_SHIFT;
+			entry = ((struct xa_node *)entry)
+					->slots[xa_slot(at, shift)];
+		} while (entry && shift);
 		if (entry) {
 			*index = at;
 			return entry;
 		}
-		if (!node)
-			return NULL;
-		next = ((at >> node->shift) + 1) << node->shift;
+		next = ((at >> shift) + 1) << shift;
 		if (next <= at)
 			return NULL;
 		at = next;
@@ -463,27 +497,17 @@ void *xa_find_after(struct xarray *xa, unsigned long *index,
 	return entry;
 }
 
-/* Depth first without a stack: the way up is @parent and @offset. */
-static void xa_free_tree(struct xarray *xa, struct xa_node *node)
+/* As deep as the tree has levels, of which there are 11 at most. */
+static void xa_free_below(struct xarray *xa, struct xa_node *node,
+			  unsigned int shift)
 {
-	struct xa_node *parent;
-	unsigned int slot = 0;
+	unsigned int i;
 
-	while (node) {
-		if (slot < XA_CHUNK_SIZE && node->shift) {
-			if (node->slots[slot]) {
-				node = xa_to_node(node->slots[slot]);
-				slot = 0;
-			} else {
-				slot++;
-			}
-			continue;
-		}
-		parent = node->parent;
-		slot = node->offset + 1U;
-		xa_node_free(xa, node);
-		node = parent;
-	}
+	for (i = 0; shift && i < XA_CHUNK_SIZE; i++)
+		if (node->slots[i])
+			xa_free_below(xa, node->slots[i],
+				      shift - XA_CHUNK_SHIFT);
+	xa_node_free(xa, node);
 }
 
 void xa_destroy(struct xarray *xa)
@@ -494,7 +518,7 @@ void xa_destroy(struct xarray *xa)
 	head = xa->xa_head;
 	WRITE_ONCE(xa->xa_head, NULL);
 	if (xa_is_node(head))
-		xa_free_tree(xa, xa_to_node(head));
+		xa_free_below(xa, xa_to_node(head), xa->xa_shift);
 	xa_unlock(xa);
 }
 
@@ -506,7 +530,7 @@ unsigned long xa_nr_nodes(struct xarray *xa)
 int xa_nodes_init(struct xa_nodes *nodes)
 {
 	nodes->nr = 0;
-	nodes->cache = KMEM_CACHE(xa_node, 0);
+	nodes->cache = KMEM_CACHE(xa_node, SLAB_HWCACHE_ALIGN);
 	return nodes->cache ? 0 : -ENOMEM;
 }
 
@@ -525,29 +549,10 @@ void xa_share_nodes(struct xarray *xa, struct xa_nodes *nodes)
 /* Does not look into the leaf: that is what would take long. */
 void *const *xa_prefetch(struct xarray *xa, unsigned long index)
 {
-	unsigned int slot = index & XA_CHUNK_MASK;
-	void *entry = xa->xa_head;
-	struct xa_node *node;
+	unsigned char *count;
+	void **place = xa_place(xa, index, &count);
 
-	if (!xa_is_node(entry))
-		return NULL;
-	node = xa_to_node(entry);
-	if (index >> node->shift >= XA_CHUNK_SIZE)
-		return NULL;
-	/* a root that is a leaf was looked into */
-	if (!node->shift)
-		return &node->slots[slot];
-	for (;;) {
-		entry = node->slots[xa_slot(node, index)];
-		if (!entry)
-			return NULL;
-		if (node->shift == XA_CHUNK_SHIFT)
-			break;
-		node = xa_to_node(entry);
-	}
-	node = xa_to_node(entry);
-	/* its count changes, too */
-	prefetchw(node);
-	prefetchw(&node->slots[slot]);
-	return &node->slots[slot];
+	if (place)
+		prefetchw(place);
+	return place;
 }

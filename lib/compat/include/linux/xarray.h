@@ -19,6 +19,8 @@
 struct xa_nodes;
 
 /*
+ * @xa_shift, @xa_count: of the root, when @xa_head is a node: of an index, before its low
+ *            6 bits are the slot; and slots in use
  * @nr_nodes: nodes held, for xa_nr_nodes()
  * @nodes:    where they come from, and are counted together with those of other arrays,
  *            for xa_share_nodes(); NULL: malloc. The kernel's has neither.
@@ -26,6 +28,7 @@ struct xa_nodes;
 struct xarray {
 	spinlock_t xa_lock;
 	gfp_t xa_flags;
+	unsigned char xa_shift, xa_count;
 	void *xa_head;
 	unsigned long nr_nodes;
 	struct xa_nodes *nodes;
@@ -37,7 +40,7 @@ struct xarray {
 typedef unsigned int xa_mark_t;
 #define XA_PRESENT ((xa_mark_t)8)
 
-#define XARRAY_INIT(name, flags) { __SPIN_LOCK_UNLOCKED(name), flags, NULL, 0, NULL }
+#define XARRAY_INIT(name, flags) { __SPIN_LOCK_UNLOCKED(name), flags, 0, 0, NULL, 0, NULL }
 #define DEFINE_XARRAY(name) struct xarray name = XARRAY_INIT(name, 0)
 
 #define xa_lock(xa) spin_lock(&(xa)->xa_lock)
