@@ -136,6 +136,17 @@ static void zswap_stripe_remove(struct zswap_stripe *stripe,
  * contents
  **********************************/
 
+static struct kmem_cache *zswap_content_cache_create(bool maps_sharers)
+{
+	unsigned int size = maps_sharers ?
+				    sizeof(struct zswap_content) :
+				    offsetof(struct zswap_content, entries);
+
+	return kmem_cache_create("zswap_content", size, 0,
+				 maps_sharers ? 0 : SLAB_HWCACHE_ALIGN, NULL);
+}
+
+/* Member by member, as the last one may not be there. */
 struct zswap_content *zswap_content_alloc(struct zswap *zs)
 {
 	struct zswap_content *content =
@@ -143,10 +154,20 @@ struct zswap_content *zswap_content_alloc(struct zswap *zs)
 
 	if (!content)
 		return NULL;
-	*content = (struct zswap_content){ .sharers = 1 };
 	INIT_HLIST_NODE(&content->node);
-	INIT_HLIST_HEAD(&content->entries);
+	content->digest = 0;
+	content->digest_hi = 0;
+	content->pool = NULL;
+	content->handle = 0;
 	refcount_set(&content->refs, 1);
+	content->sharers = 1;
+	content->domain = 0;
+	content->length = 0;
+	content->kind = ZSWAP_CONTENT_PLAIN;
+	content->shareable = false;
+	content->of_stored = false;
+	if (zs->dedup.maps_sharers)
+		INIT_HLIST_HEAD(&content->entries);
 	return content;
 }
 
@@ -1045,7 +1066,7 @@ int zswap_dedup_init(struct zswap *zs, const struct zswap_dedup_config *config)
 	if (zswap_scan_init(zs))
 		goto destroy_policy;
 	zswap_scan_set(zs, policy);
-	d->content_cache = KMEM_CACHE(zswap_content, 0);
+	d->content_cache = zswap_content_cache_create(d->maps_sharers);
 	if (!d->content_cache)
 		goto exit_scan;
 	for (i = 0; i < ZSWAP_STRIPES; i++) {

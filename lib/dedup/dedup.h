@@ -54,8 +54,6 @@ enum zswap_content_kind {
  *             @of_stored
  * @digest_hi: and its high word, 0 for hashes of 64 bits and fewer
  * @identity:  in a pool without bytes, in that place: what stands for them in a compare
- * @entries:   its sharers by zswap_entry.sibling, where somebody asks for them
- *             (maps_sharers); under the stripe lock
  * @pool:      its pool; the content holds a reference
  * @handle:    the allocator's cookie for the bytes
  * @refs:      1 while @sharers > 0, plus 1 for each lookup that has it pinned; the
@@ -68,6 +66,8 @@ enum zswap_content_kind {
  *             one sharer, and needs no lock; a scan makes it so under the slot lock of
  *             that sharer.
  * @of_stored: @digest is the hash of what is stored
+ * @entries:   its sharers by zswap_entry.sibling; under the stripe lock. Only with
+ *             maps_sharers: without, a content ends before it, and is one cache line.
  *
  * Owner, charge, LRU position and slot are the entry's, never the content's.
  *
@@ -83,7 +83,6 @@ struct zswap_content {
 		u64 digest_hi;
 		u64 identity;
 	};
-	struct hlist_head entries;
 	struct zswap_pool *pool;
 	unsigned long handle;
 	refcount_t refs;
@@ -93,6 +92,7 @@ struct zswap_content {
 	u8 kind;
 	bool shareable : 1;
 	bool of_stored : 1;
+	struct hlist_head entries;
 };
 
 /**

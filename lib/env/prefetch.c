@@ -87,9 +87,7 @@ static void prefetch_contents(struct group *g)
 		prefetchw(entry->lru.next);
 		if (entry->same_filled)
 			continue;
-		/* it may lie across two lines */
 		prefetchw(entry->content);
-		prefetchw(&entry->content->kind);
 		g->content[g->nr_contents++] = entry->content;
 	}
 }

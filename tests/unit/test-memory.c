@@ -55,7 +55,8 @@ static void take(struct zdedup *zd, struct usage *u)
 
 	u->entries = (double)s.stored_pages * sizeof(struct zswap_entry);
 	u->trees = (double)zd->tree_nodes.nr * zd->zs.behaviour->node_bytes;
-	u->contents = (double)s.contents * sizeof(struct zswap_content);
+	u->contents = (double)s.contents *
+		      offsetof(struct zswap_content, entries);
 	u->objects = (double)s.contents * IDEAL_OBJECT;
 	u->index = (double)atomic_long_read(&zd->zs.dedup.index_bytes);
 	u->resident = resident();
