@@ -638,7 +638,7 @@ static bool zpool_whole(const struct zpool_ops *ops)
 {
 	return ops->create && ops->destroy && ops->malloc && ops->free &&
 	       ops->obj_write && ops->obj_read_begin && ops->obj_read_end &&
-	       ops->total_pages && ops->check &&
+	       ops->account && ops->check &&
 	       !ops->set_name == !ops->shrink;
 }
 

@@ -870,7 +870,7 @@ void zdedup_sizes_of(struct zdedup *zd, const struct zdedup_counts *counts,
 				counts->tree_nodes * b->node_bytes +
 				counts->zspages * KERNEL_ZSPAGE_BYTES +
 				sizes->dedup_metadata_bytes;
-	if (zd->zs.zpool_ops->nr_zspages)
+	if (zd->zs.zpool_ops->has_zspages)
 		sizes->metadata_bytes += contents * KERNEL_ZS_HANDLE_BYTES;
 }
 

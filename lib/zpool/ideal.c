@@ -15,15 +15,17 @@
 
 /**
  * struct ideal_pool - an instance
- * @lock:         protects @objects and serialises writers of @bytes
+ * @lock:         protects all but what readers see of @account
  * @objects:      every live object, for check
- * @bytes:        sum of the sizes of @objects; read without the lock
+ * @bytes:        sum of the sizes of @objects
+ * @account:      its pages are as many as @bytes fill
  * @lengths_only: objects carry no bytes
  */
 struct ideal_pool {
 	spinlock_t lock;
 	struct list_head objects;
-	atomic64_t bytes;
+	u64 bytes;
+	struct zpool_account account;
 	bool lengths_only;
 };
 
@@ -53,7 +55,7 @@ static void *ideal_create(const struct zpool_config *config)
 		return NULL;
 	spin_lock_init(&pool->lock);
 	INIT_LIST_HEAD(&pool->objects);
-	atomic64_set(&pool->bytes, 0);
+	atomic64_set(&pool->account.pages, 0);
 	pool->lengths_only = config->lengths_only;
 	return pool;
 }
@@ -64,6 +66,13 @@ static void ideal_destroy(void *priv)
 
 	WARN_ON_ONCE(!list_empty(&pool->objects));
 	kfree(pool);
+}
+
+/* Under @lock. */
+static void ideal_count(struct ideal_pool *pool, s64 bytes)
+{
+	pool->bytes += bytes;
+	atomic64_set(&pool->account.pages, DIV_ROUND_UP(pool->bytes, PAGE_SIZE));
 }
 
 static int ideal_malloc(void *priv, size_t size, unsigned long *handle)
@@ -84,7 +93,7 @@ static int ideal_malloc(void *priv, size_t size, unsigned long *handle)
 
 	spin_lock(&pool->lock);
 	list_add(&object->link, &pool->objects);
-	atomic64_add(size, &pool->bytes);
+	ideal_count(pool, size);
 	spin_unlock(&pool->lock);
 
 	*handle = (unsigned long)object;
@@ -98,7 +107,7 @@ static void ideal_free(void *priv, unsigned long handle)
 
 	spin_lock(&pool->lock);
 	list_del(&object->link);
-	atomic64_sub(object->size, &pool->bytes);
+	ideal_count(pool, -(s64)object->size);
 	spin_unlock(&pool->lock);
 	kfree(object);
 }
@@ -132,12 +141,11 @@ static void ideal_obj_read_end(void *priv, unsigned long handle,
 	WARN_ON_ONCE(mem != handle_to_object(handle)->data);
 }
 
-static u64 ideal_total_pages(void *priv)
+static const struct zpool_account *ideal_account(void *priv)
 {
 	struct ideal_pool *pool = priv;
-	u64 bytes = atomic64_read(&pool->bytes);
 
-	return DIV_ROUND_UP(bytes, PAGE_SIZE);
+	return &pool->account;
 }
 
 static int ideal_check(void *priv)
@@ -149,7 +157,7 @@ static int ideal_check(void *priv)
 
 	spin_lock(&pool->lock);
 	/* every object has a byte at least, so a longer list is a loop */
-	left = atomic64_read(&pool->bytes);
+	left = pool->bytes;
 	list_for_each_entry(object, &pool->objects, link) {
 		if (!left-- || !object->size || object->size > PAGE_SIZE ||
 		    object->link.next->prev != &object->link) {
@@ -158,7 +166,8 @@ static int ideal_check(void *priv)
 		}
 		bytes += object->size;
 	}
-	if (bytes != (u64)atomic64_read(&pool->bytes))
+	if (bytes != pool->bytes || DIV_ROUND_UP(bytes, PAGE_SIZE) !=
+			(u64)atomic64_read(&pool->account.pages))
 		err = -EUCLEAN;
 	spin_unlock(&pool->lock);
 	return err;
@@ -173,6 +182,6 @@ const struct zpool_ops zpool_ideal = {
 	.obj_write = ideal_obj_write,
 	.obj_read_begin = ideal_obj_read_begin,
 	.obj_read_end = ideal_obj_read_end,
-	.total_pages = ideal_total_pages,
+	.account = ideal_account,
 	.check = ideal_check,
 };

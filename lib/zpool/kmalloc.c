@@ -114,12 +114,12 @@ struct km_object {
 /**
  * struct km_pool - an instance
  * @cache:        by class
- * @total_pages:  of all slabs
+ * @account:      its pages are those of all slabs
  * @lengths_only: slabs have no memory
  */
 struct km_pool {
 	struct km_cache cache[KM_CLASSES];
-	atomic64_t total_pages;
+	struct zpool_account account;
 	bool lengths_only;
 };
 
@@ -213,7 +213,7 @@ static bool refill(struct km_pool *pool, struct km_cache *cache,
 	list_add(&cache->cpu_slab->list, &cache->slabs);
 	cache->nr_slabs++;
 	atomic64_add(1 << km_geometry[cache->cpu_slab->class].order,
-		     &pool->total_pages);
+		     &pool->account.pages);
 	return true;
 }
 
@@ -239,7 +239,7 @@ static void discard_slab(struct km_pool *pool, struct km_cache *cache,
 		remove_partial(cache, slab);
 	list_move(&slab->list, gone);
 	cache->nr_slabs--;
-	atomic64_sub(1 << km_geometry[slab->class].order, &pool->total_pages);
+	atomic64_sub(1 << km_geometry[slab->class].order, &pool->account.pages);
 }
 
 /* __slab_free, and the shrink of a class that has become empty. */
@@ -284,7 +284,7 @@ static void *km_create(const struct zpool_config *config)
 		INIT_LIST_HEAD(&pool->cache[i].partial);
 		INIT_LIST_HEAD(&pool->cache[i].slabs);
 	}
-	atomic64_set(&pool->total_pages, 0);
+	atomic64_set(&pool->account.pages, 0);
 	pool->lengths_only = config->lengths_only;
 	return pool;
 }
@@ -387,11 +387,11 @@ static void km_obj_read_end(void *priv, unsigned long handle, const void *mem)
 	WARN_ON_ONCE(mem != object_bytes(handle_to_object(handle)));
 }
 
-static u64 km_total_pages(void *priv)
+static const struct zpool_account *km_account(void *priv)
 {
 	struct km_pool *pool = priv;
 
-	return atomic64_read(&pool->total_pages);
+	return &pool->account;
 }
 
 /*********************************
@@ -489,7 +489,7 @@ static int km_check(void *priv)
 		spin_lock(&pool->cache[i].lock);
 	for (i = 0; i < KM_CLASSES; i++)
 		sound = sound && cache_sound(pool, i, &pages);
-	sound = sound && pages == (u64)atomic64_read(&pool->total_pages);
+	sound = sound && pages == (u64)atomic64_read(&pool->account.pages);
 	for (i = KM_CLASSES; i-- > 0;)
 		spin_unlock(&pool->cache[i].lock);
 	return sound ? 0 : -EUCLEAN;
@@ -504,6 +504,6 @@ const struct zpool_ops zpool_kmalloc = {
 	.obj_write = km_obj_write,
 	.obj_read_begin = km_obj_read_begin,
 	.obj_read_end = km_obj_read_end,
-	.total_pages = km_total_pages,
+	.account = km_account,
 	.check = km_check,
 };

@@ -84,7 +84,7 @@ struct xv_page {
  * @slbitmap:     a bit for each list of @freelist that is not empty
  * @freelist:     free blocks by size, the one freed last in front
  * @pages:        every page
- * @total_pages:  their number; written under @lock, read without
+ * @account:      its pages are their number; written under @lock
  * @lengths_only: pages have no memory
  */
 struct xv_pool {
@@ -93,7 +93,7 @@ struct xv_pool {
 	unsigned long slbitmap[MAX_FLI];
 	struct list_head freelist[NUM_FREE_LISTS];
 	struct list_head pages;
-	atomic64_t total_pages;
+	struct zpool_account account;
 	bool lengths_only;
 };
 
@@ -225,7 +225,7 @@ fail:
 static void add_page(struct xv_pool *pool, struct xv_page *page)
 {
 	list_add(&page->list, &pool->pages);
-	atomic64_add(1, &pool->total_pages);
+	atomic64_add(1, &pool->account.pages);
 	insert_block(pool, list_first_entry(&page->blocks, struct xv_block,
 					    in_page));
 }
@@ -301,7 +301,7 @@ static void *xv_create(const struct zpool_config *config)
 	for (i = 0; i < NUM_FREE_LISTS; i++)
 		INIT_LIST_HEAD(&pool->freelist[i]);
 	INIT_LIST_HEAD(&pool->pages);
-	atomic64_set(&pool->total_pages, 0);
+	atomic64_set(&pool->account.pages, 0);
 	pool->lengths_only = config->lengths_only;
 	return pool;
 }
@@ -382,7 +382,7 @@ static void xv_free(void *priv, unsigned long handle)
 		page = NULL;
 	} else {
 		list_del(&page->list);
-		atomic64_sub(1, &pool->total_pages);
+		atomic64_sub(1, &pool->account.pages);
 	}
 	spin_unlock(&pool->lock);
 	if (page)
@@ -419,11 +419,11 @@ static void xv_obj_read_end(void *priv, unsigned long handle, const void *mem)
 	WARN_ON_ONCE(mem != block_bytes(handle_to_block(handle)));
 }
 
-static u64 xv_total_pages(void *priv)
+static const struct zpool_account *xv_account(void *priv)
 {
 	struct xv_pool *pool = priv;
 
-	return atomic64_read(&pool->total_pages);
+	return &pool->account;
 }
 
 /*********************************
@@ -485,7 +485,7 @@ static bool freelist_sound(const struct xv_pool *pool, unsigned int index,
 
 static bool pool_sound(const struct xv_pool *pool)
 {
-	u64 left = atomic64_read(&pool->total_pages), listed = 0;
+	u64 left = atomic64_read(&pool->account.pages), listed = 0;
 	const struct xv_page *page;
 	unsigned int i;
 
@@ -534,6 +534,6 @@ const struct zpool_ops zpool_xvmalloc = {
 	.obj_write = xv_obj_write,
 	.obj_read_begin = xv_obj_read_begin,
 	.obj_read_end = xv_obj_read_end,
-	.total_pages = xv_total_pages,
+	.account = xv_account,
 	.check = xv_check,
 };

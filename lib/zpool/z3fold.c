@@ -112,7 +112,7 @@ struct z3fold_header {
  * @work:          pages whose compaction is queued, in order
  * @handle_cachep: struct z3fold_handle
  * @header_cachep: struct z3fold_header
- * @pages_nr:      written under @lock, read without
+ * @account:       written under @lock
  * @claimed_nr:    of these, those under reclaim
  * @evict:         see zpool_config
  * @evict_data:    its first argument
@@ -126,7 +126,7 @@ struct z3fold_pool {
 	struct list_head work;
 	struct kmem_cache *handle_cachep;
 	struct kmem_cache *header_cachep;
-	atomic64_t pages_nr;
+	struct zpool_account account;
 	u64 claimed_nr;
 	int (*evict)(void *data, unsigned long name);
 	void *evict_data;
@@ -277,7 +277,7 @@ static bool put_page_ref(struct z3fold_pool *pool, struct z3fold_header *zhdr)
 		return false;
 	list_del(&zhdr->buddy);
 	list_del(&zhdr->lru);
-	atomic64_sub(1, &pool->pages_nr);
+	atomic64_sub(1, &pool->account.pages);
 	kvfree(zhdr->mem);
 	kmem_cache_free(pool->header_cachep, zhdr);
 	return true;
@@ -419,7 +419,7 @@ static int z3fold_malloc(void *priv, size_t size, unsigned long *result)
 			return -ENOMEM;
 		}
 		spin_lock(&pool->lock);
-		atomic64_add(1, &pool->pages_nr);
+		atomic64_add(1, &pool->account.pages);
 	}
 	place_object(zhdr, bud, chunks, handle);
 	if (bud != HEADLESS)
@@ -683,7 +683,7 @@ static int z3fold_check(void *priv)
 	unsigned int i;
 
 	spin_lock(&pool->lock);
-	nr = atomic64_read(&pool->pages_nr) - pool->claimed_nr;
+	nr = atomic64_read(&pool->account.pages) - pool->claimed_nr;
 	list_for_each_entry(zhdr, &pool->lru, lru) {
 		/* more than there are: the list is a loop */
 		if (in_lru++ == nr || !page_is_valid(pool, zhdr) ||
@@ -714,11 +714,11 @@ static int z3fold_check(void *priv)
 /*********************************
 * pools
 **********************************/
-static u64 z3fold_total_pages(void *priv)
+static const struct zpool_account *z3fold_account(void *priv)
 {
 	struct z3fold_pool *pool = priv;
 
-	return atomic64_read(&pool->pages_nr);
+	return &pool->account;
 }
 
 static void *z3fold_create_pool(const struct zpool_config *config)
@@ -744,7 +744,7 @@ static void *z3fold_create_pool(const struct zpool_config *config)
 		INIT_LIST_HEAD(&pool->unbuddied[i]);
 	INIT_LIST_HEAD(&pool->lru);
 	INIT_LIST_HEAD(&pool->work);
-	atomic64_set(&pool->pages_nr, 0);
+	atomic64_set(&pool->account.pages, 0);
 	pool->evict = config->evict;
 	pool->evict_data = config->evict_data;
 	pool->lengths_only = config->lengths_only;
@@ -756,7 +756,7 @@ static void z3fold_destroy_pool(void *priv)
 	struct z3fold_pool *pool = priv;
 
 	z3fold_work(pool);
-	WARN_ON_ONCE(z3fold_total_pages(pool));
+	WARN_ON_ONCE(atomic64_read(&pool->account.pages));
 	kmem_cache_destroy(pool->handle_cachep);
 	kmem_cache_destroy(pool->header_cachep);
 	kfree(pool);
@@ -771,7 +771,7 @@ const struct zpool_ops zpool_z3fold = {
 	.obj_write = z3fold_obj_write,
 	.obj_read_begin = z3fold_obj_read_begin,
 	.obj_read_end = z3fold_obj_read_end,
-	.total_pages = z3fold_total_pages,
+	.account = z3fold_account,
 	.prefetch_free = z3fold_prefetch_free,
 	.set_name = z3fold_set_name,
 	.shrink = z3fold_shrink,

@@ -50,7 +50,7 @@ enum buddy {
  * @unbuddied:    pages by free chunks, the one that changed last in front. Those
  *                with two objects stand in [0], whatever is left between them
  * @lru:          pages, the one allocated from last in front
- * @pages_nr:     all of them; read without @lock
+ * @account:      its pages are all of them
  * @reclaimed_nr: of these, those under reclaim, which are in no list
  * @evict:        see zpool_config
  * @evict_data:   its first argument
@@ -62,7 +62,7 @@ struct zbud_pool {
 	u64 listed;
 	struct list_head unbuddied[NCHUNKS];
 	struct list_head lru;
-	atomic64_t pages_nr;
+	struct zpool_account account;
 	u64 reclaimed_nr;
 	int (*evict)(void *data, unsigned long name);
 	void *evict_data;
@@ -206,7 +206,7 @@ static int zbud_malloc(void *priv, size_t size, unsigned long *handle)
 		if (!zhdr)
 			return -ENOMEM;
 		spin_lock(&pool->lock);
-		atomic64_add(1, &pool->pages_nr);
+		atomic64_add(1, &pool->account.pages);
 	}
 	bud = zhdr->chunks[FIRST] ? LAST : FIRST;
 	zhdr->chunks[bud] = chunks;
@@ -234,7 +234,7 @@ static void zbud_free(void *priv, unsigned long handle)
 		empty = is_empty(zhdr);
 		if (empty) {
 			list_del(&zhdr->lru);
-			atomic64_sub(1, &pool->pages_nr);
+			atomic64_sub(1, &pool->account.pages);
 		} else {
 			list_page(pool, zhdr);
 		}
@@ -359,7 +359,7 @@ static int zbud_shrink(void *priv)
 		zhdr->under_reclaim = false;
 		pool->reclaimed_nr--;
 		if (is_empty(zhdr)) {
-			atomic64_sub(1, &pool->pages_nr);
+			atomic64_sub(1, &pool->account.pages);
 			spin_unlock(&pool->lock);
 			free_zbud_page(pool, zhdr);
 			return 0;
@@ -393,7 +393,7 @@ static int zbud_check(void *priv)
 	int err = 0;
 
 	spin_lock(&pool->lock);
-	nr = atomic64_read(&pool->pages_nr) - pool->reclaimed_nr;
+	nr = atomic64_read(&pool->account.pages) - pool->reclaimed_nr;
 	for (i = 0; i < NCHUNKS && !err; i++) {
 		if (!list_empty(&pool->unbuddied[i]) &&
 		    !(pool->listed >> i & 1))
@@ -421,11 +421,11 @@ static int zbud_check(void *priv)
 /*********************************
 * pools
 **********************************/
-static u64 zbud_total_pages(void *priv)
+static const struct zpool_account *zbud_account(void *priv)
 {
 	struct zbud_pool *pool = priv;
 
-	return atomic64_read(&pool->pages_nr);
+	return &pool->account;
 }
 
 static void *zbud_create_pool(const struct zpool_config *config)
@@ -445,7 +445,7 @@ static void *zbud_create_pool(const struct zpool_config *config)
 	for (i = 0; i < NCHUNKS; i++)
 		INIT_LIST_HEAD(&pool->unbuddied[i]);
 	INIT_LIST_HEAD(&pool->lru);
-	atomic64_set(&pool->pages_nr, 0);
+	atomic64_set(&pool->account.pages, 0);
 	pool->evict = config->evict;
 	pool->evict_data = config->evict_data;
 	pool->lengths_only = config->lengths_only;
@@ -456,7 +456,7 @@ static void zbud_destroy_pool(void *priv)
 {
 	struct zbud_pool *pool = priv;
 
-	WARN_ON_ONCE(zbud_total_pages(pool));
+	WARN_ON_ONCE(atomic64_read(&pool->account.pages));
 	kmem_cache_destroy(pool->header_cache);
 	kfree(pool);
 }
@@ -470,7 +470,7 @@ const struct zpool_ops zpool_zbud = {
 	.obj_write = zbud_obj_write,
 	.obj_read_begin = zbud_obj_read_begin,
 	.obj_read_end = zbud_obj_read_end,
-	.total_pages = zbud_total_pages,
+	.account = zbud_account,
 	.prefetch_free = zbud_prefetch_free,
 	.set_name = zbud_set_name,
 	.shrink = zbud_shrink,

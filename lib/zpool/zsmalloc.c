@@ -179,8 +179,7 @@ struct zs_rules {
  * @handle_cachep:          struct zs_handle
  * @zspage_cachep:          struct zspage, by size; made when a class needs it
  * @lock:                   keeps the two sums equal to those of the classes
- * @pages_allocated:        written under @lock; read without (total_pages)
- * @nr_zspages:             likewise
+ * @account:                written under @lock
  * @compaction_in_progress: one runner at a time
  * @rules:                  of the kernel that is modelled
  * @lengths_only:           zspages have no memory
@@ -190,8 +189,7 @@ struct zs_pool {
 	struct kmem_cache *handle_cachep;
 	struct kmem_cache *zspage_cachep[ZSPAGE_CACHES];
 	spinlock_t lock;
-	atomic64_t pages_allocated;
-	atomic64_t nr_zspages;
+	struct zpool_account account;
 	atomic_t compaction_in_progress;
 	const struct zs_rules *rules;
 	bool lengths_only;
@@ -433,8 +431,8 @@ static void account_zspage(struct zs_pool *pool, struct size_class *class)
 {
 	spin_lock(&pool->lock);
 	class->nr_zspages++;
-	atomic64_add(1, &pool->nr_zspages);
-	atomic64_add(class->pages_per_zspage, &pool->pages_allocated);
+	atomic64_add(1, &pool->account.zspages);
+	atomic64_add(class->pages_per_zspage, &pool->account.pages);
 	spin_unlock(&pool->lock);
 }
 
@@ -445,8 +443,8 @@ static void remove_zspage(struct zs_pool *pool, struct size_class *class,
 	list_del(&zspage->list);
 	spin_lock(&pool->lock);
 	class->nr_zspages--;
-	atomic64_sub(1, &pool->nr_zspages);
-	atomic64_sub(class->pages_per_zspage, &pool->pages_allocated);
+	atomic64_sub(1, &pool->account.zspages);
+	atomic64_sub(class->pages_per_zspage, &pool->account.pages);
 	spin_unlock(&pool->lock);
 }
 
@@ -873,8 +871,8 @@ static int zs_check(void *priv)
 		nr_zspages += class->nr_zspages;
 		pages += class->nr_zspages * class->pages_per_zspage;
 	}
-	if (pages != (u64)atomic64_read(&pool->pages_allocated) ||
-	    nr_zspages != (u64)atomic64_read(&pool->nr_zspages))
+	if (pages != (u64)atomic64_read(&pool->account.pages) ||
+	    nr_zspages != (u64)atomic64_read(&pool->account.zspages))
 		valid = false;
 	spin_unlock(&pool->lock);
 	return valid ? 0 : -EUCLEAN;
@@ -883,18 +881,11 @@ static int zs_check(void *priv)
 /*********************************
 * pools
 **********************************/
-static u64 zs_total_pages(void *priv)
+static const struct zpool_account *zs_account(void *priv)
 {
 	struct zs_pool *pool = priv;
 
-	return atomic64_read(&pool->pages_allocated);
-}
-
-static u64 zs_nr_zspages(void *priv)
-{
-	struct zs_pool *pool = priv;
-
-	return atomic64_read(&pool->nr_zspages);
+	return &pool->account;
 }
 
 static void zs_destroy_pool(void *priv)
@@ -902,7 +893,7 @@ static void zs_destroy_pool(void *priv)
 	struct zs_pool *pool = priv;
 	unsigned int i;
 
-	WARN_ON_ONCE(zs_total_pages(pool));
+	WARN_ON_ONCE(atomic64_read(&pool->account.pages));
 	/* a failed create leaves the lower indices NULL */
 	for (i = 0; i < ZS_SIZE_CLASSES; i++)
 		if (pool->size_class[i] && pool->size_class[i]->index == i)
@@ -946,8 +937,8 @@ static void *zs_create_pool(const struct zpool_config *config)
 	if (!pool)
 		return NULL;
 	spin_lock_init(&pool->lock);
-	atomic64_set(&pool->pages_allocated, 0);
-	atomic64_set(&pool->nr_zspages, 0);
+	atomic64_set(&pool->account.pages, 0);
+	atomic64_set(&pool->account.zspages, 0);
 	atomic_set(&pool->compaction_in_progress, 0);
 	pool->rules = rules;
 	pool->lengths_only = config->lengths_only;
@@ -966,6 +957,7 @@ destroy:
 
 const struct zpool_ops zpool_zsmalloc = {
 	.name = "zsmalloc",
+	.has_zspages = true,
 	.create = zs_create_pool,
 	.destroy = zs_destroy_pool,
 	.malloc = zs_malloc,
@@ -973,8 +965,7 @@ const struct zpool_ops zpool_zsmalloc = {
 	.obj_write = zs_obj_write,
 	.obj_read_begin = zs_obj_read_begin,
 	.obj_read_end = zs_obj_read_end,
-	.total_pages = zs_total_pages,
-	.nr_zspages = zs_nr_zspages,
+	.account = zs_account,
 	.compact = zs_compact,
 	.prefetch_free = zs_prefetch_free,
 	.check = zs_check,

@@ -14,6 +14,7 @@
 #ifndef ZSWAP_OPS_H
 #define ZSWAP_OPS_H
 
+#include <linux/atomic.h>
 #include <linux/bug.h>
 #include <linux/errno.h>
 #include <linux/mm.h>
@@ -38,7 +39,7 @@ struct zswap_options {
  * @chain_size:   zsmalloc: the largest number of pages in a zspage (8; 4 in 6.1)
  * @used_percent: zsmalloc: classes and fullness groups as before Linux 6.3
  * @lengths_only: keep the arithmetic and no bytes: obj_write is ignored and
- *                obj_read_begin must not be called; total_pages and every
+ *                obj_read_begin must not be called; the account and every
  *                result of malloc are the same as with bytes
  * @evict:        what shrink calls for each object of a page that it wants to give
  *                back, with the object's name and no lock held. 0: the object has
@@ -54,14 +55,27 @@ struct zpool_config {
 };
 
 /**
+ * struct zpool_account - what an instance holds; the allocator writes it, all may read
+ * @pages:   partial ones fully: what zswap's limit sees
+ * @zspages: descriptors of zspages, for the account of metadata; 0 where there are none
+ */
+struct zpool_account {
+	atomic64_t pages;
+	atomic64_t zspages;
+};
+
+/**
  * struct zpool_ops - an allocator of compressed pages (include/linux/zsmalloc.h)
  *
  * All members do their own locking; any verb may run beside any other on
  * different handles. A handle is not 0 and stays valid, whatever the allocator
  * moves, until free.
+ *
+ * @has_zspages: each object has a handle and lies in a zspage, which are metadata
  */
 struct zpool_ops {
 	const char *name;
+	bool has_zspages;
 
 	/* Returns the instance, or NULL when out of memory. */
 	void *(*create)(const struct zpool_config *config);
@@ -88,10 +102,8 @@ struct zpool_ops {
 	void (*obj_read_end)(void *pool, unsigned long handle,
 			     const void *mem);
 
-	/* Pages held, partial ones fully: what zswap's limit sees. O(1). */
-	u64 (*total_pages)(void *pool);
-	/* zspage descriptors held now, for the account of metadata. O(1). Optional. */
-	u64 (*nr_zspages)(void *pool);
+	/* The same from create to destroy. */
+	const struct zpool_account *(*account)(void *pool);
 	/* Optional: moves objects together; returns the pages given back. */
 	unsigned long (*compact)(void *pool);
 	/*
@@ -123,8 +135,22 @@ struct zpool_ops {
 struct zpool {
 	const struct zpool_ops *ops;
 	void *priv;
+	const struct zpool_account *account;
 	bool lengths_only;
 };
+
+/* 0, or -ENOMEM; to be ended by ops->destroy. */
+static inline int zpool_create(struct zpool *zp, const struct zpool_ops *ops,
+			       const struct zpool_config *config)
+{
+	zp->ops = ops;
+	zp->lengths_only = config->lengths_only;
+	zp->priv = ops->create(config);
+	if (!zp->priv)
+		return -ENOMEM;
+	zp->account = ops->account(zp->priv);
+	return 0;
+}
 
 static inline int zpool_malloc(struct zpool *zp, size_t size,
 			       unsigned long *handle)
@@ -162,14 +188,14 @@ static inline void zpool_obj_read_end(struct zpool *zp, unsigned long handle,
 	zp->ops->obj_read_end(zp->priv, handle, mem);
 }
 
-static inline u64 zpool_total_pages(struct zpool *zp)
+static inline u64 zpool_total_pages(const struct zpool *zp)
 {
-	return zp->ops->total_pages(zp->priv);
+	return atomic64_read(&zp->account->pages);
 }
 
-static inline u64 zpool_nr_zspages(struct zpool *zp)
+static inline u64 zpool_nr_zspages(const struct zpool *zp)
 {
-	return zp->ops->nr_zspages ? zp->ops->nr_zspages(zp->priv) : 0;
+	return atomic64_read(&zp->account->zspages);
 }
 
 /*------------------------------------------------------------------ zcomp */

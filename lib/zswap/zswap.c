@@ -211,10 +211,7 @@ static struct zswap_pool *zswap_pool_create(struct zswap *zs,
 	pool->params = *params;
 	refcount_set(&pool->ref, 1);
 	INIT_LIST_HEAD(&pool->list);
-	pool->zpool.ops = zs->zpool_ops;
-	pool->zpool.lengths_only = zs->lengths_only;
-	pool->zpool.priv = zs->zpool_ops->create(&config);
-	if (!pool->zpool.priv)
+	if (zpool_create(&pool->zpool, zs->zpool_ops, &config))
 		goto free_pool;
 	if (zswap_pool_alloc_ctx(pool))
 		goto destroy_zpool;

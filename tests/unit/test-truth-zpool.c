@@ -190,8 +190,7 @@ static void store_all(struct run *run, const struct image *image)
 	unsigned int i;
 	int err;
 
-	run->zp = (struct zpool){ run->ops, run->ops->create(&config), true };
-	assert_non_null(run->zp.priv);
+	assert_int_equal(zpool_create(&run->zp, run->ops, &config), 0);
 	run->handle = calloc(image->nr, sizeof(run->handle[0]));
 	run->stored = calloc(image->nr, sizeof(run->stored[0]));
 	assert_non_null(run->handle);

@@ -680,11 +680,6 @@ static struct zpool zs_create(unsigned int chain_size, bool lengths_only)
 	return pool_create(&zpool_zsmalloc, &config);
 }
 
-static uint64_t zs_nr_zspages(struct zpool *zp)
-{
-	return zp->ops->nr_zspages(zp->priv);
-}
-
 /* What a zspage for some payload is, as its user can see it. */
 struct shape {
 	unsigned int pages;
@@ -706,7 +701,7 @@ static struct shape observe_shape(struct zpool *zp, unsigned int payload)
 		handle[shape.objs] = must_malloc(zp, payload);
 	} while (zpool_total_pages(zp) == shape.pages);
 	assert_int_equal(zpool_total_pages(zp), 2 * shape.pages);
-	assert_int_equal(zs_nr_zspages(zp), 2);
+	assert_int_equal(zpool_nr_zspages(zp), 2);
 
 	for (unsigned int i = 0; i <= shape.objs; i++)
 		zpool_free(zp, handle[i]);
@@ -720,7 +715,7 @@ static bool observe_same_class(struct zpool *zp, unsigned int a, unsigned int b)
 	uint64_t nr;
 
 	y = must_malloc(zp, b);
-	nr = zs_nr_zspages(zp);
+	nr = zpool_nr_zspages(zp);
 	zpool_free(zp, x);
 	zpool_free(zp, y);
 	return nr == 1;
@@ -1153,7 +1148,7 @@ static void zs_compact_frees_the_freeable(void **state)
 			holes++;
 		}
 		pages = zpool_total_pages(&zp);
-		freeable = (zs_nr_zspages(&zp) * shape.objs -
+		freeable = (zpool_nr_zspages(&zp) * shape.objs -
 			    (ARRAY_SIZE(o) - holes)) /
 			   shape.objs * shape.pages;
 		assert_int_equal(pool_compact(&zp), freeable);

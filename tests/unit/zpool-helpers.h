@@ -19,13 +19,9 @@
 static inline struct zpool pool_create(const struct zpool_ops *ops,
 				       const struct zpool_config *config)
 {
-	struct zpool zp = {
-		.ops = ops,
-		.priv = ops->create(config),
-		.lengths_only = config->lengths_only,
-	};
+	struct zpool zp = { .account = NULL };
 
-	assert_non_null(zp.priv);
+	assert_int_equal(zpool_create(&zp, ops, config), 0);
 	return zp;
 }
 
@@ -46,8 +42,7 @@ static inline void pool_destroy(struct zpool *zp)
 	pool_work(zp);
 	assert_int_equal(pool_check(zp), 0);
 	assert_int_equal(zpool_total_pages(zp), 0);
-	if (zp->ops->nr_zspages)
-		assert_int_equal(zp->ops->nr_zspages(zp->priv), 0);
+	assert_int_equal(zpool_nr_zspages(zp), 0);
 	zp->ops->destroy(zp->priv);
 	assert_int_equal(compat_nr_warnings(), 0);
 }
