@@ -689,14 +689,15 @@ u32 zswap_domain_of(struct zswap *zs, const struct zswap_policy_ops *ops,
 static void zswap_policy_ask(struct zswap *zs, struct mem_cgroup *memcg,
 			     struct zswap_lookup *lk)
 {
-	u32 memcg_id = zs->ops->memcg_id(zs->env, memcg);
 	struct zswap_policy *policy;
 	unsigned int most;
 
 	rcu_read_lock();
 	policy = rcu_dereference(zs->dedup.policy);
 	lk->ops = policy->ops;
-	lk->active = policy->ops->lookup(policy->state, memcg_id);
+	lk->active = policy->ops->looks_up &&
+		     policy->ops->lookup(policy->state,
+					 zs->ops->memcg_id(zs->env, memcg));
 	lk->domain = zswap_domain_of(zs, policy->ops, memcg);
 	lk->sharers_max = policy->params.sharers_max;
 	most = policy->ops->candidates_max;

@@ -32,12 +32,6 @@ static swp_entry_t zswap_swp_at(swp_entry_t first, unsigned int index)
 	return swp_entry(swp_type(first), swp_offset(first) + index);
 }
 
-static bool zswap_writeback_allowed(struct zswap *zs, struct obj_cgroup *objcg)
-{
-	return zs->ops->writeback_enabled(zs->env,
-					  zs->ops->memcg(zs->env, objcg));
-}
-
 /*********************************
  * pool limits
  **********************************/
@@ -338,14 +332,16 @@ static struct zswap_lru *zswap_entry_lru(struct zswap *zs,
 	return zs->ops->lru(zs->env, zs->ops->memcg(zs->env, entry->objcg));
 }
 
-static void zswap_lru_add(struct zswap *zs, struct zswap_entry *entry)
+/* @memcg: that of @entry's objcg */
+static void zswap_lru_add(struct zswap *zs, struct zswap_entry *entry,
+			  struct mem_cgroup *memcg)
 {
 	struct zswap_lru *lru;
 
 	if (!zs->behaviour->own_lru)
 		return;
 	spin_lock(&zs->lru_lock);
-	lru = zswap_entry_lru(zs, entry);
+	lru = zs->ops->lru(zs->env, memcg);
 	list_add_tail(&entry->lru, &lru->list);
 	lru->nr_items++;
 	spin_unlock(&zs->lru_lock);
@@ -966,10 +962,9 @@ resched:
 
 /* A content with the page's bytes, one sharer of which is ours; NULL and a counter. */
 static struct zswap_content *zswap_store_content(struct zswap *zs,
-						 struct zswap_folio *folio,
+						 struct mem_cgroup *memcg,
 						 struct zswap_lookup *lk)
 {
-	struct mem_cgroup *memcg = zs->ops->memcg(zs->env, folio->objcg);
 	struct zswap_content *content;
 
 	content = zswap_dedup_find(zs, memcg, lk);
@@ -992,7 +987,7 @@ static struct zswap_content *zswap_store_content(struct zswap *zs,
 }
 
 /* Gives the entry what it keeps of the page: false and a counter, or a content or a word. */
-static bool zswap_store_data(struct zswap *zs, struct zswap_folio *folio,
+static bool zswap_store_data(struct zswap *zs, struct mem_cgroup *memcg,
 			     struct zswap_lookup *lk, struct zswap_entry *entry)
 {
 	entry->value = 0;
@@ -1003,7 +998,7 @@ static bool zswap_store_data(struct zswap *zs, struct zswap_folio *folio,
 			     zswap_is_page_same_filled(lk->page, &entry->value));
 	if (entry->same_filled)
 		return true;
-	entry->content = zswap_store_content(zs, folio, lk);
+	entry->content = zswap_store_content(zs, memcg, lk);
 	return entry->content;
 }
 
@@ -1013,6 +1008,7 @@ static bool zswap_store_data(struct zswap *zs, struct zswap_folio *folio,
  * is complete before it is in the tree; from there on nothing fails.
  */
 static bool zswap_store_page(struct zswap *zs, struct zswap_folio *folio,
+			     struct mem_cgroup *memcg, bool allow_raw,
 			     unsigned int index)
 {
 	swp_entry_t swp = zswap_swp_at(folio->swap, index);
@@ -1023,7 +1019,7 @@ static bool zswap_store_page(struct zswap *zs, struct zswap_folio *folio,
 		.swp = swp,
 		.pool = zswap_pool_current_get(zs),
 		.pinned = true,
-		.allow_raw = zswap_writeback_allowed(zs, folio->objcg),
+		.allow_raw = allow_raw,
 	};
 	struct zswap_entry *entry, *old;
 
@@ -1034,7 +1030,7 @@ static bool zswap_store_page(struct zswap *zs, struct zswap_folio *folio,
 		atomic_long_inc(&zs->stats.reject_kmemcache_fail);
 		goto put_pool;
 	}
-	if (!zswap_store_data(zs, folio, &lk, entry))
+	if (!zswap_store_data(zs, memcg, &lk, entry))
 		goto free_entry;
 	if (lk.pinned)
 		zswap_pool_put(lk.pool);
@@ -1070,7 +1066,7 @@ static bool zswap_store_page(struct zswap *zs, struct zswap_folio *folio,
 			atomic_long_inc(&zs->stats.stored_incompressible_pages);
 	}
 	atomic_long_inc(&zs->stats.stored_pages);
-	zswap_lru_add(zs, entry);
+	zswap_lru_add(zs, entry, memcg);
 	zswap_update_total_pages(zs);
 	return true;
 
@@ -1088,20 +1084,23 @@ put_pool:
 
 static bool zswap_store_folio(struct zswap *zs, struct zswap_folio *folio)
 {
+	struct mem_cgroup *memcg = zs->ops->memcg(zs->env, folio->objcg);
 	unsigned int index;
+	bool allow_raw;
 
 	if (folio->nr_pages > 1 && !zs->behaviour->large_folios)
 		return false;
 	/* A memcg's reclaim looks for victims on its own LRU, if it has one. */
 	if (!zs->ops->may_zswap(zs->env, folio->objcg) &&
 	    (!zs->behaviour->own_lru ||
-	     shrink_memcg(zs, zs->ops->memcg(zs->env, folio->objcg), false)))
+	     shrink_memcg(zs, memcg, false)))
 		return false;
 	if (zswap_check_limits(zs))
 		return false;
 
+	allow_raw = zs->ops->writeback_enabled(zs->env, memcg);
 	for (index = 0; index < folio->nr_pages; index++)
-		if (!zswap_store_page(zs, folio, index))
+		if (!zswap_store_page(zs, folio, memcg, allow_raw, index))
 			return false;
 	atomic_long_add(folio->nr_pages, &zs->stats.zswpout);
 	return true;
