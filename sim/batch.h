@@ -18,20 +18,25 @@
 enum { LOADS_EMPTY, LOADS_KEEP, NR_LOADS };
 
 /**
- * struct step - one event
- * @content: what is stored
- * @held:    what the slot held before, by the census of each kind of kernel:
- *           SLOT_EMPTY or a content + 1 (loads and invalidates)
+ * struct step - one event; two of them are a cache line
+ * @content: stores: what is stored
  * @folio:   stores: how many steps from this one on are one folio
  * @kind:    stores: an enum zdedup_page_kind
+ * @held:    loads and invalidates: what the slot held before, by the census of each
+ *           kind of kernel: SLOT_EMPTY or a content + 1
  */
 struct step {
 	uint64_t seq, slot;
+	union {
+		struct {
+			uint32_t content;
+			uint16_t folio;
+			uint8_t kind;
+		};
+		uint32_t held[NR_LOADS];
+	};
 	uint32_t memcg;
-	uint32_t content;
-	uint32_t held[NR_LOADS];
-	uint16_t folio;
-	uint8_t type, op, kind;
+	uint8_t type, op;
 };
 
 /* A content that is met for the first time, and its bytes (NULL: there are none). */

@@ -227,35 +227,33 @@ static struct step *add_step(struct pass *pass, struct batch *batch,
 {
 	bool names = ev->op == TRACE_LOAD && ev->page != TRACE_NO_PAGE;
 	struct step *step = &batch->steps[batch->nr];
-	uint32_t held[NR_LOADS] = { SLOT_EMPTY };
+	uint32_t content = 0, held;
 
 	*step = (struct step){
 		.seq = ev->seq, .slot = ev->slot, .memcg = ev->memcg,
-		.type = ev->type, .op = ev->op, .folio = 1,
+		.type = ev->type, .op = ev->op,
 	};
 	if (ev->op == TRACE_STORE) {
-		step->content = pages_content(pass->pages, ev->page);
-		step->kind = facts_kind(pages_class(pass->pages,
-						    step->content));
-		if (!census_stored(any_census(pass), step->content))
-			add_fresh(pass, batch, step->content);
+		content = pages_content(pass->pages, ev->page);
+		step->content = content;
+		step->folio = 1;
+		step->kind = facts_kind(pages_class(pass->pages, content));
+		if (!census_stored(any_census(pass), content))
+			add_fresh(pass, batch, content);
 	}
 	for (unsigned int i = 0; i < NR_LOADS; i++) {
 		if (!pass->uses[i])
 			continue;
-		held[i] = census_held(&pass->census[i], ev);
+		held = census_held(&pass->census[i], ev);
 		if (ev->op != TRACE_STORE)
-			step->held[i] = held[i];
-		if (names && held[i] != SLOT_EMPTY &&
-		    pages_content(pass->pages, ev->page) != held[i] - 1) {
+			step->held[i] = held;
+		if (names && held != SLOT_EMPTY &&
+		    pages_content(pass->pages, ev->page) != held - 1) {
 			complain(pass, ev);
 			return NULL;
 		}
+		census_event(&pass->census[i], ev, held, content);
 	}
-	for (unsigned int i = 0; i < NR_LOADS; i++)
-		if (pass->uses[i])
-			census_event(&pass->census[i], ev, held[i],
-				     step->content);
 	batch->nr++;
 	return step;
 }

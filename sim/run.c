@@ -25,6 +25,19 @@
 G_STATIC_ASSERT(ZDEDUP_PAGE_SIZE == TRACE_PAGE_SIZE);
 G_STATIC_ASSERT(ZDEDUP_TYPES_MAX >= TRACE_TYPES_MAX);
 
+/**
+ * struct lane - what a run reads and writes of a batch, by step
+ * @length, @digest: of its columns of the facts; NULL: it has none
+ * @without: the pool of the run that it is compared with; NULL: it is with none
+ * @pool:    where it tells its own; NULL: nobody asks
+ */
+struct lane {
+	const uint16_t *length;
+	const uint64_t (*digest)[2];
+	const uint64_t *without;
+	uint64_t *pool;
+};
+
 /* A slot whose store was refused: its page is in memory, or was since freed there. */
 enum { KEPT = 1, GONE };
 
@@ -35,6 +48,7 @@ enum { KEPT = 1, GONE };
  * @lengths, @digests: columns of the facts, or NO_COLUMN
  * @refused:   KEPT or GONE by slot; NULL until a store is refused for good, which
  *             only a memcg that forbids writeback does
+ * @lane:      of the batch that it is in
  * @events:    done so far; @due: the next checkpoint
  * @status, @failed_at, @why: of the failure
  * @large:     the model will be larger than any cache
@@ -53,6 +67,7 @@ struct run {
 	struct memcgs *memcgs;
 	struct trace *trace;
 	int lengths, digests;
+	struct lane lane;
 	GHashTable *refused;
 	uint64_t events, due;
 	struct replay_result result;
@@ -478,21 +493,22 @@ static uint32_t held_by(struct run *run, const struct step *step, bool *kept)
 static int get_facts(struct run *run, const struct batch *batch,
 		     unsigned int i, struct zdedup_facts *out)
 {
-	unsigned int end = i + batch->steps[i].folio;
+	const struct step *steps = batch->steps;
+	unsigned int end = i + steps[i].folio;
 
 	for (; i < end; i++, out++) {
-		out->identity = batch->steps[i].content;
-		out->kind = batch->steps[i].kind;
-		out->length = batch->length[run->lengths][i];
+		out->identity = steps[i].content;
+		out->kind = steps[i].kind;
+		out->length = run->lane.length[i];
 		if (!out->length) {
-			fail(run, &batch->steps[i], CMD_INPUT,
+			fail(run, &steps[i], CMD_INPUT,
 			     "is stored a page whose length this trace does not carry");
 			return -1;
 		}
-		if (run->digests == NO_COLUMN)
+		if (!run->lane.digest)
 			continue;
-		out->digest[0] = batch->digest[run->digests][i][0];
-		out->digest[1] = batch->digest[run->digests][i][1];
+		out->digest[0] = run->lane.digest[i][0];
+		out->digest[1] = run->lane.digest[i][1];
 	}
 	return 0;
 }
@@ -667,16 +683,13 @@ static void checkpoint(struct run *run)
 }
 
 /* The event of step @i, and those of its folio, are done: take the samples. */
-static void after_events(struct run *run, const struct batch *batch,
-			 unsigned int i, unsigned int nr)
+static void after_events(struct run *run, unsigned int i, unsigned int nr)
 {
-	uint64_t pool, without = 0;
+	uint64_t pool, without = run->lane.without ? run->lane.without[i] : 0;
 
-	if (run->baseline)
-		without = batch->pool[run->baseline->pool][i];
 	pool = over_time_add(&run->result.over_time, run->zd, nr, without);
-	if (run->pool != NO_COLUMN)
-		batch->pool[run->pool][i] = pool;
+	if (run->lane.pool)
+		run->lane.pool[i] = pool;
 	run->events += nr;
 	if (run->result.checkpoints && run->events >= run->due)
 		checkpoint(run);
@@ -695,22 +708,22 @@ static void ask_for(const void *from, size_t bytes)
 static void ask_for_batch(const struct run *run, const struct batch *batch,
 			  unsigned int i, unsigned int nr)
 {
+	const struct lane *lane = &run->lane;
+
 	ask_for(&batch->steps[i], nr * sizeof(*batch->steps));
-	if (run->lengths != NO_COLUMN)
-		ask_for(&batch->length[run->lengths][i],
-			nr * sizeof(**batch->length));
-	if (run->digests != NO_COLUMN)
-		ask_for(&batch->digest[run->digests][i],
-			nr * sizeof(**batch->digest));
-	if (run->baseline)
-		ask_for(&batch->pool[run->baseline->pool][i],
-			nr * sizeof(**batch->pool));
+	if (lane->length)
+		ask_for(&lane->length[i], nr * sizeof(*lane->length));
+	if (lane->digest)
+		ask_for(&lane->digest[i], nr * sizeof(*lane->digest));
+	if (lane->without)
+		ask_for(&lane->without[i], nr * sizeof(*lane->without));
 }
 
 /* The events from @i on, as a hint to the model, which is this thread's alone. */
 static void look_ahead(struct run *run, const struct batch *batch,
 		       unsigned int i, unsigned int nr)
 {
+	const uint64_t (*digest)[2] = run->lane.digest;
 	struct zdedup_hint hint[ZDEDUP_PREFETCH_MAX];
 
 	for (unsigned int k = 0; k < nr; k++) {
@@ -718,17 +731,32 @@ static void look_ahead(struct run *run, const struct batch *batch,
 
 		hint[k].slot = slot_of(step);
 		hint[k].memcg = step->memcg;
-		hint[k].digest = run->digests != NO_COLUMN &&
-				 step->op == TRACE_STORE ?
-			batch->digest[run->digests][i + k] : NULL;
+		hint[k].digest = digest && step->op == TRACE_STORE ?
+					 digest[i + k] : NULL;
 	}
 	zdedup_prefetch(run->zd, hint, nr);
+}
+
+static void choose_lane(struct run *run, const struct batch *batch)
+{
+	run->lane = (struct lane){ NULL };
+	if (run->lengths != NO_COLUMN)
+		run->lane.length = batch->length[run->lengths];
+	if (run->digests != NO_COLUMN)
+		run->lane.digest =
+			(const uint64_t (*)[2])batch->digest[run->digests];
+	if (run->baseline)
+		run->lane.without = batch->pool[run->baseline->pool];
+	if (run->pool != NO_COLUMN)
+		run->lane.pool = batch->pool[run->pool];
 }
 
 void run_batch(struct run *run, const struct batch *batch,
 	       const void *const *bytes)
 {
 	unsigned int nr, ahead = run->large ? 0 : batch->nr;
+
+	choose_lane(run, batch);
 
 	for (unsigned int i = 0; i < batch->nr && !run->status; i += nr) {
 		const struct step *step = &batch->steps[i];
@@ -750,7 +778,7 @@ void run_batch(struct run *run, const struct batch *batch,
 			invalidate(run, step);
 		}
 		if (!run->status)
-			after_events(run, batch, i, nr);
+			after_events(run, i, nr);
 	}
 }
 
