@@ -95,7 +95,7 @@ struct ahead {
  * @bytes:   of each content, when a run looks at them; NULL: none does
  * @batches: the ring
  * @ahead:   events read. Of those in @now, @ahead_at is the next; the other's follow.
- *           @ahead_end: what trace_next said behind them, 1 while it has not said
+ *           @ahead_end: what trace_read said last, above 0 while it has not said
  *           that there are no more
  * @load:    the event that a store was put before, when @has_load
  * @disk:    its slots are NULL: no swap disk recorded the trace
@@ -138,14 +138,18 @@ static void read_events(struct pass *pass, struct ahead *ahead)
 
 	ahead->nr = 0;
 	while (ahead->nr < EVENTS_AHEAD && pass->ahead_end > 0) {
-		struct trace_event *ev = &ahead->events[ahead->nr];
-
-		pass->ahead_end = trace_next(pass->trace, ev, why, sizeof(why));
+		pass->ahead_end = trace_read(pass->trace,
+					     &ahead->events[ahead->nr],
+					     EVENTS_AHEAD - ahead->nr, why,
+					     sizeof(why));
 		if (pass->ahead_end < 0)
 			pass->why_ahead = g_strdup(why);
-		if (pass->ahead_end <= 0)
-			break;
-		ahead->nr++;
+		else
+			ahead->nr += (unsigned int)pass->ahead_end;
+	}
+	for (unsigned int k = 0; k < ahead->nr; k++) {
+		const struct trace_event *ev = &ahead->events[k];
+
 		if (ev->page != TRACE_NO_PAGE)
 			pages_prefetch(pass->pages, ev->page);
 		for (unsigned int i = 0; i < NR_LOADS; i++)

@@ -42,7 +42,8 @@ struct zdt;
 /**
  * struct trace - one open trace
  * @pages: the file, for readers of files; or the pages, back to back
- * @seq:   the number of the next event
+ * @seq:   the number of the next event; @drop_at: of that before which what is mapped
+ *         is dropped next
  * @facts: of each page trace_facts_size(summary.nr_lengths) bytes
  * @zdt:   of the .zdt reader only
  *
@@ -69,7 +70,7 @@ struct trace {
 	struct trace_summary summary;
 	struct trace_map pages;
 	struct trace_map facts;
-	uint64_t seq;
+	uint64_t seq, drop_at;
 	struct zdt *zdt;
 
 	struct trace_map built;
@@ -100,6 +101,7 @@ struct trace {
  * @open:    fills @summary and whatever @next needs from @pages, the whole file,
  *           unpacked; or from @fd, if @directory is set. On failure trace_close
  *           releases what was acquired.
+ * @next, @read: one event, or several as trace_read(): one of them
  * @rewind, @close, @wait_page: NULL where there is nothing to do. @wait_page
  *           returns false when the page cannot be had
  */
@@ -110,6 +112,8 @@ struct trace_reader {
 	int (*open)(struct trace *trace, int fd, const struct trace_why *why);
 	int (*next)(struct trace *trace, struct trace_event *ev,
 		    const struct trace_why *why);
+	int (*read)(struct trace *trace, struct trace_event *events,
+		    unsigned int nr, const struct trace_why *why);
 	void (*rewind)(struct trace *trace);
 	void (*close)(struct trace *trace);
 	bool (*wait_page)(const struct trace *trace, uint64_t page);

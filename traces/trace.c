@@ -261,33 +261,47 @@ const struct trace_summary *trace_summary(const struct trace *trace)
  * of that size. 65536 events touch at most 256 MiB and cost far more than the faults.
  * But a fault maps its neighbours, too, if they are in the page cache: 64 KiB as
  * kernels are set up. Loads that are all over a large trace would map 4 GiB, and
- * 8192 of them 512 MiB. Powers of two: a division for each event would show.
+ * 8192 of them 512 MiB.
  */
 #define DROP_EVERY 65536
 #define DROP_EVERY_OF_LARGE 8192
 
+static void drop_maps(struct trace *trace)
+{
+	unsigned int i;
+
+	trace->drop_at = trace->seq +
+			 (trace->summary.nr_pages > TRACE_LARGE_PAGES ?
+				  DROP_EVERY_OF_LARGE : DROP_EVERY);
+	trace_map_drop(&trace->pages);
+	trace_map_drop(&trace->list);
+	for (i = 0; i < trace->nr_more; i++)
+		trace_map_drop(&trace->more[i]);
+	trace_map_drop(&trace->facts);
+	trace_map_drop(&trace->built);
+}
+
+int trace_read(struct trace *trace, struct trace_event *events,
+	       unsigned int nr, char *buf, size_t size)
+{
+	const struct trace_why why = { buf, size };
+
+	if (trace->seq >= trace->drop_at)
+		drop_maps(trace);
+	if (trace->reader->read)
+		return trace->reader->read(trace, events, nr, &why);
+	return trace->reader->next(trace, events, &why);
+}
+
 int trace_next(struct trace *trace, struct trace_event *ev, char *buf,
 	       size_t size)
 {
-	const struct trace_why why = { buf, size };
-	unsigned int every = trace->summary.nr_pages > TRACE_LARGE_PAGES ?
-				     DROP_EVERY_OF_LARGE : DROP_EVERY;
-	unsigned int i;
-
-	if ((trace->seq & (every - 1)) == every - 1) {
-		trace_map_drop(&trace->pages);
-		trace_map_drop(&trace->list);
-		for (i = 0; i < trace->nr_more; i++)
-			trace_map_drop(&trace->more[i]);
-		trace_map_drop(&trace->facts);
-		trace_map_drop(&trace->built);
-	}
-	return trace->reader->next(trace, ev, &why);
+	return trace_read(trace, ev, 1, buf, size);
 }
 
 int trace_rewind(struct trace *trace)
 {
-	trace->seq = 0;
+	trace->seq = trace->drop_at = 0;
 	trace->pos = trace->first;
 	trace->stored = 0;
 	if (trace->reader->rewind)

@@ -148,6 +148,13 @@ const struct trace_summary *trace_summary(const struct trace *trace);
  */
 int trace_next(struct trace *trace, struct trace_event *ev, char *why,
 	       size_t size);
+/*
+ * As trace_next, for up to @nr (1 or more) events at once: how many there are now in
+ * @events, fewer when it would take time to have more. What trace_next says behind them
+ * is said by the next call.
+ */
+int trace_read(struct trace *trace, struct trace_event *events,
+	       unsigned int nr, char *why, size_t size);
 /* Back to the first event. 0 or a negative errno. */
 int trace_rewind(struct trace *trace);
 

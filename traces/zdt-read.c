@@ -903,7 +903,7 @@ static bool take_counts(struct trace *trace, const uint8_t *t)
 	    (sum->has_facts && seen->facts != sum->nr_pages))
 		return false;
 	if (trace->zdt->counted)
-		return true;	/* zdt_next has an eye on the events */
+		return true;	/* zdt_read has an eye on the events */
 	memcpy(sum->slots, seen->slots, sizeof(sum->slots));
 	trace->zdt->counted = true;
 	return as_counted(trace);
@@ -1292,8 +1292,27 @@ static int more_events(struct trace *trace, const struct trace_why *why)
 	return damaged(trace, zdt->cursor.block, zdt->wrong, why);
 }
 
-static int zdt_next(struct trace *trace, struct trace_event *ev,
-		    const struct trace_why *why)
+/* How many of @events have their bytes; none: why the first has not. */
+static int wait_pages(struct trace *trace, const struct trace_event *events,
+		      unsigned int nr, const struct trace_why *why)
+{
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < nr; i++) {
+		if (events[i].page == TRACE_NO_PAGE)
+			continue;
+		ret = wait_page(trace, events[i].page);
+		if (ret && !i)
+			return trace_fail(why, ret, "%s", trace->zdt->line);
+		if (ret)
+			break;
+	}
+	return (int)i;
+}
+
+static int zdt_read(struct trace *trace, struct trace_event *events,
+		    unsigned int nr, const struct trace_why *why)
 {
 	struct zdt *zdt = trace->zdt;
 	int ret;
@@ -1303,15 +1322,16 @@ static int zdt_next(struct trace *trace, struct trace_event *ev,
 		if (ret <= 0)
 			return ret;
 	}
-	*ev = zdt->ready[zdt->ready_at];
-	if (ev->page != TRACE_NO_PAGE && trace->summary.has_pages) {
-		ret = wait_page(trace, ev->page);
-		if (ret)
-			return trace_fail(why, ret, "%s", zdt->line);
+	if (nr > zdt->nr_ready - zdt->ready_at)
+		nr = zdt->nr_ready - zdt->ready_at;
+	memcpy(events, &zdt->ready[zdt->ready_at], nr * sizeof(*events));
+	ret = trace->summary.has_pages ? wait_pages(trace, events, nr, why) :
+					 (int)nr;
+	if (ret > 0) {
+		zdt->ready_at += ret;
+		trace->seq += ret;
 	}
-	zdt->ready_at++;
-	trace->seq++;
-	return 1;
+	return ret;
 }
 
 static void zdt_rewind(struct trace *trace)
@@ -1359,7 +1379,7 @@ const struct trace_reader trace_zdt = {
 	.name = "zdt",
 	.vantage = "slots",
 	.open = zdt_open,
-	.next = zdt_next,
+	.read = zdt_read,
 	.probe = zdt_probe,
 	.rewind = zdt_rewind,
 	.close = zdt_close,
