@@ -98,6 +98,7 @@ struct ahead {
  *           @ahead_end: what trace_read said last, above 0 while it has not said
  *           that there are no more
  * @load:    the event that a store was put before, when @has_load
+ * @last:    as in the options
  * @disk:    its slots are NULL: no swap disk recorded the trace
  * @why:     what is wrong with the trace behind the last event decoded; @why_ahead:
  *           behind the last one read
@@ -124,7 +125,7 @@ struct pass {
 	unsigned int now, ahead_at;
 	int ahead_end;
 	struct trace_event load;
-	bool has_load, ended;
+	bool has_load, ended, last;
 	struct vantage disk;
 	char *why, *why_ahead;
 	const char *facts_path;
@@ -534,7 +535,7 @@ static void perform(void *data, unsigned int worker, const struct task *task)
 		run = g_ptr_array_index(pass->all, task->i);
 		run_batch(run, batch, pass->bytes);
 		if (batch->last)
-			run_end(run);
+			run_end(run, pass->last);
 		break;
 	}
 }
@@ -766,6 +767,7 @@ int pass_run(struct trace *trace, struct run *const *runs, unsigned int nr_runs,
 	pass->places = nr_runs < MANY_RUNS ?
 			       CLAMP(2 * pass->jobs - 1, 1, PLACES) : PLACES;
 	pass->facts_path = options->facts;
+	pass->last = options->last;
 	status = prepare(pass, options);
 	if (status)
 		return status;

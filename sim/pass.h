@@ -14,12 +14,14 @@
  * @jobs: threads
  * @verify: as run_start
  * @facts:  the file that keeps the pages' facts; NULL: none
+ * @last:   nothing follows: models are left as they are, for the process's end
  */
 struct pass_options {
 	const char *what;
 	unsigned int jobs;
 	bool verify;
 	const char *facts;
+	bool last;
 };
 
 struct pass;

@@ -784,7 +784,7 @@ void run_batch(struct run *run, const struct batch *batch,
 
 /*------------------------------------------------------------------- finish */
 
-void run_end(struct run *run)
+void run_end(struct run *run, bool left)
 {
 	struct replay_result *result = &run->result;
 
@@ -793,6 +793,8 @@ void run_end(struct run *run)
 					   result->stats;
 	over_time_end(&result->over_time, run->zd,
 		      run->baseline ? &result->baseline.pool_total_size : NULL);
+	if (left)
+		return;
 	zdedup_destroy(run->zd);
 	run->zd = NULL;
 }

@@ -111,10 +111,10 @@ bool run_is_baseline(const struct run *run);
 void run_batch(struct run *run, const struct batch *batch,
 	       const void *const *bytes);
 /*
- * Behind the last batch, on any thread: takes the state, and frees the model. What a run
- * is compared with comes to it before that run.
+ * Behind the last batch, on any thread: takes the state, and frees the model unless it
+ * is to be @left to run_free. What a run is compared with comes to it before that run.
  */
-void run_end(struct run *run);
+void run_end(struct run *run, bool left);
 /* The event at which it failed; UINT64_MAX: it did not. */
 uint64_t run_failed_at(const struct run *run);
 /* Prints why it failed, one line; its status. */
