@@ -127,7 +127,7 @@ static int copy_event(struct import *import, const struct trace *trace,
 		      struct trace_event *ev)
 {
 	const struct trace_summary *sum = trace_summary(trace);
-	const struct trace_facts *facts = NULL;
+	struct trace_facts facts = { 0 };
 	const void *bytes = NULL;
 	char why[WHY_MAX] = "";
 
@@ -145,7 +145,8 @@ static int copy_event(struct import *import, const struct trace *trace,
 			ev->page = *name - 1;
 		}
 	}
-	if (trace_write_event(import->writer, ev, bytes, facts, why,
+	if (trace_write_event(import->writer, ev, bytes,
+			      sum->has_facts ? &facts : NULL, why,
 			      sizeof(why))) {
 		cmd_error("%s", why);
 		return CMD_INPUT;

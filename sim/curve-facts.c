@@ -248,7 +248,7 @@ static uint64_t hash_content(void *data, uint32_t content)
 	if (sum->has_pages)
 		what[0] = pages_tag(facts->pages, content);
 	else if (sum->digest)
-		memcpy(what, trace_facts(facts->trace, content)->digest,
+		memcpy(what, trace_columns(facts->trace)->digest[content],
 		       sizeof(what));
 	return XXH3_64bits_withSeed(what, sizeof(what), facts->seed);
 }

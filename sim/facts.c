@@ -3,7 +3,8 @@
  * facts.c - what compressors and hashes say of each content of a trace
  *
  * 2 bytes a content and compressor, 16 a content and hash, zeroed lazily by the
- * system: what is never asked for costs nothing. Each column has a model of its
+ * system: what is never asked for costs nothing. What a trace without bytes knows is
+ * taken from there. Of one with bytes each column has a model of its
  * own for each worker, that stores nothing and is only asked for page facts: one
  * that does not look up digests nothing, and the compressor "none" compresses nothing.
  */
@@ -20,12 +21,12 @@
 /**
  * struct column - of lengths, or of digests
  * @key:    what it is kept by
- * @known:  of all contents, from the file
+ * @known:  of all contents, from the file or the trace
  * @word, @kernel, @seed: what it is asked for by; digests of pages have no kernel
  * @compressor: digests of what it makes of them; else NULL
  * @zd:     computes, one for each worker; NULL: the trace carries it
- * @length: 1..4097, 0: not known yet
- * @nr:     of the trace's lengths, when it carries it
+ * @length: 1..4097, 0: not known yet; from a trace: not known
+ * @borrowed: these are the trace's own
  */
 struct column {
 	char *word, *kernel, *compressor, *key;
@@ -34,8 +35,7 @@ struct column {
 	struct zdedup **zd;
 	uint16_t *length;
 	uint64_t (*digest)[2];
-	unsigned int nr;
-	bool stand_in;
+	bool stand_in, borrowed;
 };
 
 /**
@@ -68,8 +68,10 @@ static void free_column(gpointer data)
 	for (unsigned int i = 0; column->zd && column->zd[i]; i++)
 		zdedup_destroy(column->zd[i]);
 	g_free(column->zd);
-	free(column->length);
-	free(column->digest);
+	if (!column->borrowed) {
+		free(column->length);
+		free(column->digest);
+	}
 	g_free(column->key);
 	g_free(column->word);
 	g_free(column->kernel);
@@ -232,22 +234,62 @@ static void take_known(struct facts *facts, struct column *column)
 	}
 }
 
+static int keep_column(struct facts *facts, struct column *column)
+{
+	g_ptr_array_add(facts->columns, column);
+	return (int)facts->columns->len - 1;
+}
+
+/*
+ * The trace's own digests, or stand-ins by which different contents differ: its
+ * 128-bit digests, or where it has none the numbers of the pages.
+ */
+static bool take_digests(const struct facts *facts, struct column *column)
+{
+	const struct trace_columns *known = trace_columns(facts->trace);
+
+	column->known = true;
+	if (known->digest && G_BYTE_ORDER == G_LITTLE_ENDIAN) {
+		column->digest = (uint64_t (*)[2])known->digest;
+		column->borrowed = true;
+		return true;
+	}
+	column->digest = calloc(known->nr + 1, sizeof(*column->digest));
+	for (uint64_t i = 0; column->digest && i < known->nr; i++) {
+		if (known->digest)
+			memcpy(column->digest[i], known->digest[i],
+			       sizeof(*column->digest));
+		else
+			column->digest[i][0] =
+				GUINT64_TO_LE((i + 1) * 0x9e3779b97f4a7c15ull);
+		column->digest[i][0] = GUINT64_FROM_LE(column->digest[i][0]);
+		column->digest[i][1] = GUINT64_FROM_LE(column->digest[i][1]);
+	}
+	return column->digest;
+}
+
+/* Nothing is known of it yet, or what the file knows; or digests that the trace has. */
 static int add_column(struct facts *facts, struct column *column, char **why)
 {
-	uint64_t nr = trace_summary(facts->trace)->nr_pages + 1;
+	const struct trace_summary *sum = trace_summary(facts->trace);
+	bool made;
 
-	if (is_lengths(column))
-		column->length = calloc(nr, sizeof(*column->length));
-	else
-		column->digest = calloc(nr, sizeof(*column->digest));
-	if (values_of(column) &&
-	    (!trace_summary(facts->trace)->has_pages ||
-	     !make_models(column, facts->workers))) {
-		if (facts->file)
-			take_known(facts, column);
-		g_ptr_array_add(facts->columns, column);
-		return (int)facts->columns->len - 1;
+	if (!sum->has_pages) {
+		made = take_digests(facts, column);
+	} else {
+		if (is_lengths(column))
+			column->length = calloc(sum->nr_pages + 1,
+						sizeof(*column->length));
+		else
+			column->digest = calloc(sum->nr_pages + 1,
+						sizeof(*column->digest));
+		made = values_of(column) &&
+		       !make_models(column, facts->workers);
 	}
+	if (made && facts->file)
+		take_known(facts, column);
+	if (made)
+		return keep_column(facts, column);
 	*why = g_strdup_printf("%s: out of memory", trace_path(facts->trace));
 	free_column(column);
 	return -1;
@@ -325,8 +367,11 @@ int facts_lengths(struct facts *facts, const char *compressor,
 	column = g_new0(struct column, 1);
 	column->word = g_strdup(compressor);
 	column->kernel = g_strdup(kernel);
-	column->nr = (unsigned int)MAX(i, 0);
-	return add_column(facts, column, why);
+	if (i < 0)
+		return add_column(facts, column, why);
+	column->length = trace_columns(facts->trace)->lengths[i];
+	column->borrowed = column->known = true;
+	return keep_column(facts, column);
 }
 
 int facts_stored_digests(struct facts *facts, const char *hash, uint64_t seed,
@@ -364,23 +409,6 @@ int facts_digests(struct facts *facts, const char *hash, uint64_t seed,
 	return add_column(facts, column, why);
 }
 
-/*
- * The trace's own digest, or a stand-in by which different contents differ: its
- * 128-bit digest, or where it has none the number of the page.
- */
-static void take_digest(const struct facts *facts, struct column *column,
-			uint32_t content)
-{
-	const struct trace_facts *f = trace_facts(facts->trace, content);
-	uint64_t *digest = column->digest[content];
-
-	memcpy(digest, f->digest, sizeof(f->digest));
-	digest[0] = GUINT64_FROM_LE(digest[0]);
-	digest[1] = GUINT64_FROM_LE(digest[1]);
-	if (!trace_summary(facts->trace)->digest)
-		digest[0] = (content + 1) * 0x9e3779b97f4a7c15ull;
-}
-
 void facts_find(struct facts *facts, unsigned int worker, unsigned int i,
 		uint32_t content, const void *page)
 {
@@ -389,19 +417,12 @@ void facts_find(struct facts *facts, unsigned int worker, unsigned int i,
 
 	if (column->known)
 		return;
-	if (page) {
-		zdedup_page_facts(column->zd[worker], page, &found);
-		if (column->digest)
-			memcpy(column->digest[content], found.digest,
-			       sizeof(found.digest));
-		else
-			column->length[content] = (uint16_t)found.length;
-	} else if (column->digest) {
-		take_digest(facts, column, content);
-	} else {
-		column->length[content] =
-			trace_facts(facts->trace, content)->lengths[column->nr];
-	}
+	zdedup_page_facts(column->zd[worker], page, &found);
+	if (column->digest)
+		memcpy(column->digest[content], found.digest,
+		       sizeof(found.digest));
+	else
+		column->length[content] = (uint16_t)found.length;
 }
 
 uint16_t facts_length(const struct facts *facts, unsigned int column,

@@ -55,7 +55,7 @@ bool facts_stand_in(const struct facts *facts, int column);
 
 /*
  * Finds out what @column says of @content, whose bytes are @page (NULL: the trace
- * has none). Workers may ask for different columns and contents at once.
+ * has none, and all is known). Workers may ask for different columns and contents at once.
  */
 void facts_find(struct facts *facts, unsigned int worker, unsigned int column,
 		uint32_t content, const void *page);

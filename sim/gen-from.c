@@ -121,13 +121,13 @@ static void fresh_facts(const struct blow_up *b, uint64_t copy,
 /* Does this page without bytes stay what it is in every copy? */
 static bool facts_shared(const struct blow_up *b, uint64_t page)
 {
-	const struct trace_facts *facts = trace_facts(b->from->trace, page);
+	const struct trace_columns *known = trace_columns(b->from->trace);
 
-	if (facts->class == TRACE_CLASS_ZERO)
+	if (known->class[page] == TRACE_CLASS_ZERO)
 		return true;
 	if (b->sum->digest)
-		return is_shared(b->from, facts->digest,
-				 sizeof(facts->digest));
+		return is_shared(b->from, known->digest[page],
+				 sizeof(known->digest[page]));
 	page = GUINT64_TO_LE(page);
 	return is_shared(b->from, &page, sizeof(page));
 }
@@ -159,8 +159,7 @@ static int write_facts(struct blow_up *b, struct trace_event *ev,
 	if (page == TRACE_NO_PAGE)
 		return trace_write_event(b->writer, ev, NULL, NULL, b->why,
 					 b->size);
-	memcpy(&facts, trace_facts(b->from->trace, page),
-	       trace_facts_size(b->sum->nr_lengths));
+	facts = trace_facts(b->from->trace, page);
 	if (!facts_shared(b, page))
 		fresh_facts(b, copy, &facts);
 	if (!b->names[page])

@@ -275,7 +275,7 @@ static void compute_all(const struct lengths *lengths, const void *bytes,
 void lengths_get(const struct lengths *lengths, uint64_t page,
 		 struct trace_facts *out)
 {
-	const struct trace_facts *facts;
+	struct trace_facts facts;
 
 	memset(out, 0, sizeof(*out));
 	if (trace_summary(lengths->trace)->has_pages) {
@@ -283,8 +283,8 @@ void lengths_get(const struct lengths *lengths, uint64_t page,
 		return;
 	}
 	facts = trace_facts(lengths->trace, page);
-	out->class = facts->class;
-	out->word = facts->word;
+	out->class = facts.class;
+	out->word = facts.word;
 	for (unsigned int i = 0; i < lengths->nr; i++)
-		out->lengths[i] = facts->lengths[lengths->columns[i].same];
+		out->lengths[i] = facts.lengths[lengths->columns[i].same];
 }

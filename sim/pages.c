@@ -119,7 +119,7 @@ static uint32_t take_number(struct pages *pages, uint64_t page,
 /* Its facts instead of its bytes. */
 static uint32_t look_up(struct pages *pages, uint64_t page)
 {
-	switch (trace_facts(pages->trace, page)->class) {
+	switch (trace_columns(pages->trace)->class[page]) {
 	case TRACE_CLASS_ZERO:
 		return take_number(pages, page, PAGE_ZERO);
 	case TRACE_CLASS_SAME_FILLED:

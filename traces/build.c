@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * build.c - events and facts that a reader collects when it opens its file
+ * build.c - events that a reader collects when it opens its file
  *
  * They go to files without a name (to memory while they are few), so that a list
  * of any length needs no memory of its own; see trace-internal.h.
@@ -121,20 +121,12 @@ int trace_build_facts(struct trace *trace, const struct trace_facts *facts,
 {
 	trace->summary.has_facts = true;
 	trace->summary.nr_pages++;
-	return spool_add(&trace->facts_spool, facts,
-			 trace_facts_size(trace->summary.nr_lengths),
-			 trace->path, why);
+	return trace_facts_add(trace, facts, why);
 }
 
 int trace_build_end(struct trace *trace, const struct trace_why *why)
 {
-	int ret = spool_map(&trace->event_spool, &trace->built, trace->path,
-			    why);
-
-	if (!ret)
-		ret = spool_map(&trace->facts_spool, &trace->facts,
-				trace->path, why);
-	return ret;
+	return spool_map(&trace->event_spool, &trace->built, trace->path, why);
 }
 
 int trace_built_next(struct trace *trace, struct trace_event *ev,
@@ -150,7 +142,5 @@ int trace_built_next(struct trace *trace, struct trace_event *ev,
 void trace_build_free(struct trace *trace)
 {
 	spool_free(&trace->event_spool);
-	spool_free(&trace->facts_spool);
 	trace_unmap(&trace->built);
-	trace_unmap(&trace->facts);
 }

@@ -44,12 +44,12 @@ struct zdt;
  * @pages: the file, for readers of files; or the pages, back to back
  * @seq:   the number of the next event; @drop_at: of that before which what is mapped
  *         is dropped next
- * @facts: of each page trace_facts_size(summary.nr_lengths) bytes
+ * @columns: facts of the pages, with room for @columns_room
  * @zdt:   of the .zdt reader only
  *
  * Of readers that build their list of events when they open (build.c):
  * @built: an array of struct trace_event
- * @event_spool, @facts_spool: the same while they grow
+ * @event_spool: the same while it grows
  *
  * Of the readers whose pages are anywhere (index.c):
  * @at:      where each page is; NULL: back to back in @pages
@@ -69,12 +69,13 @@ struct trace {
 	const struct trace_reader *reader;
 	struct trace_summary summary;
 	struct trace_map pages;
-	struct trace_map facts;
+	struct trace_columns columns;
+	uint64_t columns_room;
 	uint64_t seq, drop_at;
 	struct zdt *zdt;
 
 	struct trace_map built;
-	struct trace_spool event_spool, facts_spool;
+	struct trace_spool event_spool;
 
 	const uint8_t **at;
 	uint64_t *events;
@@ -214,6 +215,19 @@ int trace_built_next(struct trace *trace, struct trace_event *ev,
 void trace_build_free(struct trace *trace);
 /* Counts @ev into the summary: ops, slots. */
 void trace_count(struct trace_summary *sum, const struct trace_event *ev);
+
+/*
+ * facts.c: facts of pages, in their order. summary.digest and its lengths are set before.
+ * trace_facts_room: there is room for @nr more, which the caller puts into trace->columns.
+ * trace_facts_word: of a page for which there is room.
+ */
+int trace_facts_room(struct trace *trace, uint64_t nr,
+		     const struct trace_why *why);
+int trace_facts_word(struct trace *trace, uint64_t page, uint64_t word,
+		     const struct trace_why *why);
+int trace_facts_add(struct trace *trace, const struct trace_facts *facts,
+		    const struct trace_why *why);
+void trace_facts_free(struct trace *trace);
 
 /* zdt-read.c */
 int trace_zdt_open_salvage(struct trace *trace, int fd, uint64_t *lost,

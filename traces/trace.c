@@ -185,7 +185,6 @@ static int open_any(const char *path, const char *format, struct trace **out,
 	trace->summary.has_pages = true;
 	trace->summary.info = "";
 	trace->event_spool.fd = -1;
-	trace->facts_spool.fd = -1;
 
 	ret = choose(trace, fd, format, why);
 	if (!ret) {
@@ -227,6 +226,7 @@ void trace_close(struct trace *trace)
 	if (trace->reader && trace->reader->close)
 		trace->reader->close(trace);
 	trace_build_free(trace);
+	trace_facts_free(trace);
 	trace_unmap(&trace->pages);
 	trace_unmap(&trace->list);
 	while (trace->nr_more)
@@ -277,7 +277,6 @@ static void drop_maps(struct trace *trace)
 	trace_map_drop(&trace->list);
 	for (i = 0; i < trace->nr_more; i++)
 		trace_map_drop(&trace->more[i]);
-	trace_map_drop(&trace->facts);
 	trace_map_drop(&trace->built);
 }
 
@@ -317,14 +316,6 @@ const void *trace_page(const struct trace *trace, uint64_t page)
 	if (trace->reader->wait_page && !trace->reader->wait_page(trace, page))
 		return NULL;
 	return trace->pages.data + page * TRACE_PAGE_SIZE;
-}
-
-const struct trace_facts *trace_facts(const struct trace *trace, uint64_t page)
-{
-	assert(trace->summary.has_facts && page < trace->summary.nr_pages);
-	return (const struct trace_facts *)
-		(trace->facts.data +
-		 page * trace_facts_size(trace->summary.nr_lengths));
 }
 
 const char *trace_format_name(unsigned int i)

@@ -55,26 +55,29 @@ enum trace_class {
  * @word:    the repeated word of a same-filled page, else 0
  * @digest:  of the page's bytes, all zero where summary.digest is NULL
  * @class:   an enum trace_class
- * @lengths: compressed lengths in the order of summary.lengths; 0: not known. Of
- *           what a trace gives or a writer takes, only so many are there: it is no
- *           longer than trace_facts_size(), and not to be copied as a whole
+ * @lengths: compressed lengths in the order of summary.lengths; 0: not known
  */
 struct trace_facts {
 	uint64_t word;
 	uint8_t digest[16];
 	uint8_t class;
-	uint8_t reserved;
 	uint16_t lengths[TRACE_LENGTHS_MAX];
 };
 
-/* Bytes of facts with so many lengths; an array of them is aligned. */
-static inline size_t trace_facts_size(unsigned int nr_lengths)
-{
-	size_t size = offsetof(struct trace_facts, lengths) +
-		      nr_lengths * sizeof(uint16_t);
-
-	return (size + 7) / 8 * 8;
-}
+/**
+ * struct trace_columns - the same of all pages, field by field, by the page's number
+ * @nr:      pages
+ * @lengths: of the first summary.nr_lengths
+ * @digest:  16-aligned; NULL where summary.digest is
+ * @word:    NULL: 0 of all pages
+ */
+struct trace_columns {
+	uint64_t nr;
+	uint8_t *class;
+	uint16_t *lengths[TRACE_LENGTHS_MAX];
+	uint8_t (*digest)[16];
+	uint64_t *word;
+};
 
 /**
  * struct trace_summary - what one pass over the events finds before any is replayed
@@ -167,11 +170,10 @@ int trace_rewind(struct trace *trace);
  */
 const void *trace_page(const struct trace *trace, uint64_t page);
 
-/*
- * The facts of page @page, valid until trace_close, with summary.nr_lengths lengths;
- * unless !summary.has_facts.
- */
-const struct trace_facts *trace_facts(const struct trace *trace, uint64_t page);
+/* The facts of page @page (below nr_pages). Not to be called unless summary.has_facts. */
+struct trace_facts trace_facts(const struct trace *trace, uint64_t page);
+/* Those of all pages, valid until trace_close. */
+const struct trace_columns *trace_columns(const struct trace *trace);
 
 /* The formats that trace_open knows, NULL past the end. */
 const char *trace_format_name(unsigned int i);

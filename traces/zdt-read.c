@@ -534,13 +534,42 @@ static void take_events(struct trace *trace)
 
 /* ---- facts and info ---- */
 
+/* Of @nr pages: classes, words of the same-filled ones, then the rest. */
+static int keep_facts(struct trace *trace, uint32_t nr, const uint8_t *classes,
+		      const uint8_t *rest, const struct trace_why *why)
+{
+	struct trace_columns *c = &trace->columns;
+	const uint8_t *word = classes + nr;
+	unsigned int k;
+	uint32_t i;
+	int ret = 0;
+
+	for (i = 0; i < nr && !ret && word < rest; i++) {
+		if (classes[i] != TRACE_CLASS_SAME_FILLED)
+			continue;
+		ret = trace_facts_word(trace, c->nr + i, zdt_get64(word), why);
+		word += 8;
+	}
+	if (ret)
+		return ret;
+	memcpy(c->class + c->nr, classes, nr);
+	if (trace->summary.digest) {
+		memcpy(c->digest + c->nr, rest, 16ull * nr);
+		rest += 16ull * nr;
+	}
+	for (k = 0; k < trace->summary.nr_lengths; k++, rest += 2ull * nr)
+		for (i = 0; i < nr; i++)
+			c->lengths[k][c->nr + i] = zdt_get16(rest + 2ull * i);
+	c->nr += nr;
+	return 0;
+}
+
 static int read_facts(struct trace *trace, const struct zdt_block *b,
 		      const struct trace_why *why)
 {
 	const struct trace_summary *sum = &trace->summary;
-	const uint8_t *data, *words, *digests, *lengths;
+	const uint8_t *data, *words;
 	uint32_t i, same = 0;
-	unsigned int k;
 	int ret = unpack_list(trace, b, &data, why);
 
 	if (ret)
@@ -555,23 +584,9 @@ static int read_facts(struct trace *trace, const struct zdt_block *b,
 			   (sum->digest ? 16ull * b->count : 0) +
 			   2ull * sum->nr_lengths * b->count)
 		return damaged(trace, b, "wrong size", why);
-	digests = words + 8 * same;
-	lengths = digests + (sum->digest ? 16 * b->count : 0);
-
-	for (i = 0; i < b->count && !ret; i++) {
-		struct trace_facts f = { .class = data[i] };
-
-		if (f.class == TRACE_CLASS_SAME_FILLED) {
-			f.word = zdt_get64(words);
-			words += 8;
-		}
-		if (sum->digest)
-			memcpy(f.digest, digests + 16 * i, 16);
-		for (k = 0; k < sum->nr_lengths; k++)
-			f.lengths[k] = zdt_get16(lengths +
-						 2 * (k * b->count + i));
-		ret = trace_build_facts(trace, &f, why);
-	}
+	ret = trace_facts_room(trace, b->count, why);
+	if (!ret)
+		ret = keep_facts(trace, b->count, data, words + 8 * same, why);
 	return ret;
 }
 

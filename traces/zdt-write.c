@@ -433,8 +433,7 @@ static int new_page(struct trace_writer *w, const void *bytes,
 	if (w->options.has_facts && !facts)
 		return fail(w, -EINVAL, "a new page has no facts", why);
 	if (w->options.has_facts)
-		memcpy(&w->facts[w->nr_facts++], facts,
-		       trace_facts_size(w->nr_lengths));
+		w->facts[w->nr_facts++] = *facts;
 	if (w->options.has_pages)
 		memcpy(w->page_buf + w->nr_page_buf++ * TRACE_PAGE_SIZE, bytes,
 		       TRACE_PAGE_SIZE);

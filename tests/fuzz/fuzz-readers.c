@@ -365,8 +365,7 @@ static void check_facts(struct trace *trace)
 	char why[512];
 	int got;
 
-	if (!sum->has_facts || trace->facts.size !=
-	    sum->nr_pages * trace_facts_size(sum->nr_lengths))
+	if (!sum->has_facts || trace_columns(trace)->nr != sum->nr_pages)
 		die("not the facts of the summary");
 	while ((got = trace_next(trace, &ev, why, sizeof(why))) > 0) {
 		if (ev.seq != events++ || ev.op > TRACE_INVALIDATE ||
@@ -382,9 +381,9 @@ static void check_facts(struct trace *trace)
 		if (ev.page > named || ev.page >= sum->nr_pages)
 			die("a page that is not numbered by first use");
 		named += ev.page == named;
-		if (trace_facts(trace, ev.page)->class > TRACE_CLASS_DATA ||
+		if (trace_facts(trace, ev.page).class > TRACE_CLASS_DATA ||
 		    (sum->nr_lengths &&
-		     trace_facts(trace, ev.page)->lengths[0] > PAGE))
+		     trace_facts(trace, ev.page).lengths[0] > PAGE))
 			die("facts of no page");
 	}
 	if (got || events != sum->events || named != sum->nr_pages ||
@@ -402,7 +401,6 @@ static int open_memory(const struct trace_reader *reader, uint8_t *file,
 	trace->reader = reader;
 	trace->summary.has_pages = true;
 	trace->event_spool.fd = -1;
-	trace->facts_spool.fd = -1;
 	trace->pages.data = file;
 	trace->pages.size = len;
 	for (size_t i = 0; i < NR_READERS; i++)

@@ -65,7 +65,7 @@ static void read_all(struct trace *trace)
 			sink += p[0] + p[TRACE_PAGE_SIZE / 8 - 1];
 		}
 		for (unsigned int i = 0; i < sum->nr_lengths; i++)
-			sink += trace_facts(trace, ev.page)->lengths[i];
+			sink += trace_facts(trace, ev.page).lengths[i];
 	}
 	if (got < 0)
 		one_line(why);

@@ -68,7 +68,7 @@ struct expect {
 
 static void events_are(struct trace *trace, const struct expect *e, size_t nr)
 {
-	const struct trace_facts *facts;
+	struct trace_facts facts;
 	struct trace_event ev;
 	char why[512];
 
@@ -85,10 +85,10 @@ static void events_are(struct trace *trace, const struct expect *e, size_t nr)
 		}
 		assert_int_equal(ev.page, e[i].page);
 		facts = trace_facts(trace, ev.page);
-		assert_int_equal(facts->digest[0], e[i].digest);
-		assert_int_equal(facts->class, e[i].class);
+		assert_int_equal(facts.digest[0], e[i].digest);
+		assert_int_equal(facts.class, e[i].class);
 		if (trace_summary(trace)->nr_lengths)
-			assert_int_equal(facts->lengths[0], e[i].length);
+			assert_int_equal(facts.lengths[0], e[i].length);
 	}
 	assert_int_equal(trace_next(trace, &ev, why, sizeof(why)), 0);
 }
