@@ -23,11 +23,12 @@
 #define page_digest XXH3_64bits
 #endif
 
+/* Only of a trace with bytes: @content, @tag and @table. */
 struct pages {
 	const struct trace *trace;
+	uint8_t *class;		/* per naming page + 1; 0 = not looked at */
 	uint32_t *content;	/* per page: the naming page + 1, 0 = not looked at */
 	uint32_t *tag;		/* per naming page: upper half of the digest */
-	uint8_t *class;		/* per naming page */
 	uint32_t *table;	/* naming pages + 1, open addressing */
 	uint64_t mask;
 	uint64_t unique;
@@ -47,15 +48,18 @@ struct pages *pages_new(const struct trace *trace, const char **why)
 		g_free(pages);
 		return NULL;
 	}
-	while (bytes && size * 3 / 4 < nr)
-		size *= 2;
 	pages->trace = trace;
-	pages->mask = size - 1;
-	pages->content = calloc(nr + 1, sizeof(*pages->content));
-	pages->tag = calloc(nr + 1, sizeof(*pages->tag));
 	pages->class = calloc(nr + 1, sizeof(*pages->class));
-	pages->table = calloc(size, sizeof(*pages->table));
-	if (!pages->content || !pages->tag || !pages->class || !pages->table) {
+	if (bytes) {
+		while (size * 3 / 4 < nr)
+			size *= 2;
+		pages->mask = size - 1;
+		pages->content = calloc(nr + 1, sizeof(*pages->content));
+		pages->tag = calloc(nr + 1, sizeof(*pages->tag));
+		pages->table = calloc(size, sizeof(*pages->table));
+	}
+	if (!pages->class ||
+	    (bytes && (!pages->content || !pages->tag || !pages->table))) {
 		*why = "out of memory";
 		pages_free(pages);
 		return NULL;
@@ -110,8 +114,9 @@ static enum page_class classify(const void *bytes)
 static uint32_t take_number(struct pages *pages, uint64_t page,
 			    enum page_class class)
 {
-	pages->class[page] = (uint8_t)class;
-	pages->content[page] = (uint32_t)page + 1;
+	pages->class[page] = (uint8_t)(class + 1);
+	if (pages->content)
+		pages->content[page] = (uint32_t)page + 1;
 	pages->unique++;
 	return (uint32_t)page;
 }
@@ -157,30 +162,29 @@ static uint32_t look_at(struct pages *pages, uint64_t page)
 
 uint32_t pages_content(struct pages *pages, uint64_t page)
 {
-	uint32_t content = pages->content[page];
-
-	if (content)
-		return content - 1;
-	if (!trace_summary(pages->trace)->has_pages)
-		return look_up(pages, page);
-	return look_at(pages, page);
+	if (!pages->content)
+		return pages->class[page] ? (uint32_t)page :
+					    look_up(pages, page);
+	return pages->content[page] ? pages->content[page] - 1 :
+				      look_at(pages, page);
 }
 
 void pages_prefetch(const struct pages *pages, uint64_t page)
 {
-	__builtin_prefetch(&pages->content[page]);
+	if (pages->content)
+		__builtin_prefetch(&pages->content[page]);
 	/* most pages are contents of their own */
 	__builtin_prefetch(&pages->class[page]);
 }
 
 enum page_class pages_class(const struct pages *pages, uint32_t content)
 {
-	return pages->class[content];
+	return (enum page_class)(pages->class[content] - 1);
 }
 
 uint32_t pages_tag(const struct pages *pages, uint32_t content)
 {
-	return pages->tag[content];
+	return pages->tag ? pages->tag[content] : 0;
 }
 
 uint64_t pages_unique(const struct pages *pages)
@@ -190,5 +194,6 @@ uint64_t pages_unique(const struct pages *pages)
 
 bool pages_names_content(const struct pages *pages, uint64_t page)
 {
-	return pages->content[page] == page + 1;
+	return pages->content ? pages->content[page] == page + 1 :
+				pages->class[page];
 }
