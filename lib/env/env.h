@@ -11,6 +11,7 @@
 #define ZDEDUP_ENV_H
 
 #include <linux/atomic.h>
+#include <linux/bitops.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/xarray.h>
@@ -23,11 +24,24 @@
 /* The largest freed_batch of any kernel: SWAP_SLOTS_CACHE_SIZE */
 #define FREED_MAX 64
 
+#define SWAP_WORD_SLOTS BITS_PER_LONG
+
 /**
- * struct swap_device - one swap device; a bit per slot in each map
+ * struct swap_word - a bit for each of SWAP_WORD_SLOTS slots; side by side, as an event
+ * looks at all three
  * @locked: the slot's folio is locked and in the swap cache (a bit lock)
  * @zero:   the slot's page is zero (swap table flag, zero map); under the slot lock
- * @filled: the slot's bytes are in @fd; under the slot lock
+ * @filled: the slot's bytes are in swap_device.fd; under the slot lock
+ */
+struct swap_word {
+	unsigned long locked;
+	unsigned long zero;
+	unsigned long filled;
+};
+
+/**
+ * struct swap_device - one swap device
+ * @word:   of slot n, at n / SWAP_WORD_SLOTS
  * @fd:     unlinked temporary file, page of slot n at n * 4096; -1 until first used
  *
  * Invariant: a slot is not both zero and filled. It may be zero and have an entry
@@ -36,12 +50,29 @@
  */
 struct swap_device {
 	u64 nr_slots;
-	unsigned long *locked;
-	unsigned long *zero;
-	unsigned long *filled;
+	struct swap_word *word;
 	int fd;
 	struct mutex fd_lock;
 };
+
+static inline struct swap_word *swap_word(const struct swap_device *dev,
+					  u64 offset)
+{
+	return &dev->word[offset / SWAP_WORD_SLOTS];
+}
+
+static inline bool swap_slot_is_zero(const struct swap_device *dev, u64 offset)
+{
+	return test_bit(offset % SWAP_WORD_SLOTS,
+			&swap_word(dev, offset)->zero);
+}
+
+static inline bool swap_slot_is_filled(const struct swap_device *dev,
+				       u64 offset)
+{
+	return test_bit(offset % SWAP_WORD_SLOTS,
+			&swap_word(dev, offset)->filled);
+}
 
 /**
  * struct obj_cgroup - the one that entries are charged to; outlives its memcg

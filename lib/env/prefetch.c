@@ -44,6 +44,7 @@ static void prefetch_places(struct zdedup *zd, const struct zdedup_hint *hint,
 		g->place[i] = NULL;
 		if (!dev || offset >= dev->nr_slots)
 			continue;
+		prefetchw(swap_word(dev, offset));
 		g->place[i] = xa_prefetch(
 			&zd->zs.trees[hint[i].slot.type]
 				 .tree[offset >> ZSWAP_TREE_SHIFT],

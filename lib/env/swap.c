@@ -20,7 +20,6 @@
 
 int swap_device_create(u64 nr_slots, struct swap_device **out)
 {
-	size_t words = DIV_ROUND_UP(nr_slots, 64);
 	struct swap_device *dev = kzalloc(sizeof(*dev), GFP_KERNEL);
 
 	if (!dev)
@@ -28,10 +27,9 @@ int swap_device_create(u64 nr_slots, struct swap_device **out)
 	dev->nr_slots = nr_slots;
 	dev->fd = -1;
 	mutex_init(&dev->fd_lock);
-	dev->locked = kvcalloc(words, sizeof(u64), GFP_KERNEL);
-	dev->zero = kvcalloc(words, sizeof(u64), GFP_KERNEL);
-	dev->filled = kvcalloc(words, sizeof(u64), GFP_KERNEL);
-	if (!dev->locked || !dev->zero || !dev->filled) {
+	dev->word = kvcalloc(DIV_ROUND_UP(nr_slots, SWAP_WORD_SLOTS),
+			     sizeof(*dev->word), GFP_KERNEL);
+	if (!dev->word) {
 		swap_device_destroy(dev);
 		return -ENOMEM;
 	}
@@ -43,15 +41,14 @@ void swap_device_destroy(struct swap_device *dev)
 {
 	if (dev->fd >= 0)
 		close(dev->fd);
-	kvfree(dev->locked);
-	kvfree(dev->zero);
-	kvfree(dev->filled);
+	kvfree(dev->word);
 	kfree(dev);
 }
 
 bool swap_trylock(struct swap_device *dev, u64 offset)
 {
-	return !test_and_set_bit(offset, dev->locked);
+	return !test_and_set_bit(offset % SWAP_WORD_SLOTS,
+				 &swap_word(dev, offset)->locked);
 }
 
 void swap_lock(struct swap_device *dev, u64 offset)
@@ -62,7 +59,8 @@ void swap_lock(struct swap_device *dev, u64 offset)
 
 void swap_unlock(struct swap_device *dev, u64 offset)
 {
-	clear_bit_unlock(offset, dev->locked);
+	clear_bit_unlock(offset % SWAP_WORD_SLOTS,
+			 &swap_word(dev, offset)->locked);
 }
 
 static int swap_device_open(struct swap_device *dev)
@@ -119,7 +117,8 @@ int swap_device_write(struct zdedup *zd, struct swap_device *dev, u64 offset,
 		done += n;
 	}
 	atomic_long_inc(&zd->pswpout);
-	if (!test_and_set_bit(offset, dev->filled))
+	if (!test_and_set_bit(offset % SWAP_WORD_SLOTS,
+			      &swap_word(dev, offset)->filled))
 		atomic_long_inc(&zd->live_device);
 	return 0;
 }
@@ -146,15 +145,17 @@ int swap_device_read(struct zdedup *zd, struct swap_device *dev, u64 offset,
 
 bool swap_slot_clear(struct zdedup *zd, struct swap_device *dev, u64 offset)
 {
+	struct swap_word *word = swap_word(dev, offset);
+	unsigned int bit = offset % SWAP_WORD_SLOTS;
 	bool held = false;
 
-	if (test_bit(offset, dev->zero)) {
-		clear_bit(offset, dev->zero);
+	if (test_bit(bit, &word->zero)) {
+		clear_bit(bit, &word->zero);
 		atomic_long_dec(&zd->live_zero);
 		held = true;
 	}
-	if (test_bit(offset, dev->filled)) {
-		clear_bit(offset, dev->filled);
+	if (test_bit(bit, &word->filled)) {
+		clear_bit(bit, &word->filled);
 		atomic_long_dec(&zd->live_device);
 		held = true;
 	}
@@ -164,6 +165,6 @@ bool swap_slot_clear(struct zdedup *zd, struct swap_device *dev, u64 offset)
 void swap_slot_set_zero(struct zdedup *zd, struct swap_device *dev, u64 offset)
 {
 	swap_slot_clear(zd, dev, offset);
-	set_bit(offset, dev->zero);
+	set_bit(offset % SWAP_WORD_SLOTS, &swap_word(dev, offset)->zero);
 	atomic_long_inc(&zd->live_zero);
 }

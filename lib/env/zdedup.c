@@ -58,7 +58,7 @@ static int env_swap_write(void *env, struct zswap_folio *folio)
 	u64 offset = swp_offset(folio->swap);
 
 	/* A stale entry under a zero slot is written where nobody will read it. */
-	if (!test_bit(offset, dev->zero))
+	if (!swap_slot_is_zero(dev, offset))
 		return swap_device_write(zd, dev, offset, folio->data);
 	atomic_long_inc(&zd->pswpout);
 	return 0;
@@ -389,16 +389,18 @@ static void swapoff(struct zdedup *zd, unsigned int type, bool alone)
 {
 	struct swap_device *dev = zd->device[type];
 	struct zswap_trees *trees = &zd->zs.trees[type];
+	struct swap_word *word;
 	unsigned long i;
-	u64 word;
+	u64 offset;
 
 	free_waiting_slots(zd);
 	for (i = 0; i < trees->nr; i++)
 		free_entries(zd, type, i * ZSWAP_TREE_SLOTS, &trees->tree[i],
 			     alone);
-	for (word = 0; word < DIV_ROUND_UP(dev->nr_slots, 64); word++) {
-		atomic_long_sub(hweight64(dev->zero[word]), &zd->live_zero);
-		atomic_long_sub(hweight64(dev->filled[word]), &zd->live_device);
+	for (offset = 0; offset < dev->nr_slots; offset += SWAP_WORD_SLOTS) {
+		word = swap_word(dev, offset);
+		atomic_long_sub(hweight_long(word->zero), &zd->live_zero);
+		atomic_long_sub(hweight_long(word->filled), &zd->live_device);
 	}
 	zswap_swapoff(&zd->zs, type);
 	zd->nr_slots -= dev->nr_slots;
@@ -640,7 +642,7 @@ static int load_locked(struct zdedup *zd, struct swap_device *dev,
 	u64 offset = swp_offset(folio->swap);
 	int err;
 
-	if (test_bit(offset, dev->zero)) {
+	if (swap_slot_is_zero(dev, offset)) {
 		if (folio->data)
 			memset(folio->data, 0, PAGE_SIZE);
 		atomic_long_inc(&zd->swpin_zero);
@@ -652,7 +654,7 @@ static int load_locked(struct zdedup *zd, struct swap_device *dev,
 	}
 	*from = ZDEDUP_POOL;
 	err = zswap_load(&zd->zs, folio);
-	if (err != -ENOENT || !test_bit(offset, dev->filled))
+	if (err != -ENOENT || !swap_slot_is_filled(dev, offset))
 		return err;
 	*from = ZDEDUP_DEVICE;
 	err = swap_device_read(zd, dev, offset, folio->data);
@@ -710,11 +712,11 @@ int zdedup_peek(struct zdedup *zd, struct zdedup_slot slot,
 	if (!dev)
 		return -EINVAL;
 	swap_lock(dev, slot.offset);
-	if (test_bit(slot.offset, dev->zero))
+	if (swap_slot_is_zero(dev, slot.offset))
 		*where = ZDEDUP_ZERO;
 	else if (zswap_find(&zd->zs, swp_entry(slot.type, slot.offset)))
 		*where = ZDEDUP_POOL;
-	else if (test_bit(slot.offset, dev->filled))
+	else if (swap_slot_is_filled(dev, slot.offset))
 		*where = ZDEDUP_DEVICE;
 	else
 		err = -ENOENT;
