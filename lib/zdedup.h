@@ -61,7 +61,7 @@ struct zdedup_config {
 	const char *charge;	/* who pays for a shared content: "full" (each), "first", "split" */
 	const char *domain;	/* who may share with whom: "global" (all), "group" (of memcgs, zdedup_memcg_set_group), "memcg" (each with itself); the policy "memcg" always has the last */
 	const char *writeback;	/* of a shared content, when the pool is full: "sole" (spared), "rotate" (spared once), "all" (every slot of it) */
-	uint64_t seed;		/* key of keyed hashes; 1 */
+	uint64_t seed;		/* key of keyed hashes, and of where the index keeps a digest; 1 */
 	uint64_t totalram_pages;	/* the machine's pages; 0: the pool has no limit */
 	unsigned int max_pool_percent;	/* 20 */
 	unsigned int accept_threshold_percent;	/* 90 */
@@ -261,6 +261,28 @@ int zdedup_set_dedup(struct zdedup *zd, const char *word, char *why);
  * digests are then those of one compressor, of which zdedup_page_facts knows.
  */
 bool zdedup_digests_stored(struct zdedup *zd);
+/*
+ * Does it only ask which digests are equal? Then two hashes that find the same pages
+ * equal give one result, in models that are alike otherwise and have no bytes. A filter
+ * ("second-sight") and a tree ("ksm", "fold") look at the digests' bits.
+ */
+bool zdedup_digests_only_compared(struct zdedup *zd);
+/*
+ * What a store of @memcg whose page has @digest (its low word) would meet in the index,
+ * if it is looked up: no content of this digest; one, which is compared with the page
+ * and, if the bytes differ, changes nothing but the counts of that; or others, such
+ * as several. Nobody can say of a memcg that is not there: others, too.
+ */
+enum zdedup_meets {
+	ZDEDUP_MEETS_NONE,
+	ZDEDUP_MEETS_ONE,
+	ZDEDUP_MEETS_OTHERS,
+};
+
+enum zdedup_meets zdedup_meets(struct zdedup *zd, uint32_t memcg,
+			       uint64_t digest);
+/* Bits of a digest that the model looks at, from the lowest; without bytes 64 at most. */
+unsigned int zdedup_digest_bits(struct zdedup *zd);
 void zdedup_set_enabled(struct zdedup *zd, bool enabled);
 void zdedup_set_limits(struct zdedup *zd, uint64_t totalram_pages,
 		       unsigned int max_pool_percent,
@@ -299,7 +321,11 @@ int zdedup_memcg_stat(struct zdedup *zd, uint32_t id,
 
 /*-------------------------------------------------------------- statistics */
 
-/* What one store costs at most, whatever digests others have prepared: contents compared, and walked over. */
+/*
+ * What one store costs at most, whatever digests others have prepared: contents
+ * compared, and contents of its digest walked over. Others are in its way by chance:
+ * as many as there are contents for two buckets, on average over all seeds.
+ */
 #define ZDEDUP_CANDIDATES_MAX 8u
 #define ZDEDUP_WALK_MAX 128u
 
@@ -328,7 +354,7 @@ struct zdedup_stats {
 	uint64_t dup_races;		/* twins found at insertion and adopted */
 	uint64_t pages_scanned, full_scans;	/* as KSM counts: entries that scans looked at, and passes over all */
 	uint64_t sharers_full;		/* hits refused: the content had its most sharers */
-	uint64_t walk_max;		/* most contents of a bucket that one lookup walked over, at most ZDEDUP_WALK_MAX */
+	uint64_t walk_max;		/* most contents of equal digest that one lookup walked over, at most ZDEDUP_WALK_MAX */
 	uint64_t live_zero;		/* slots that are a bit in the zero map now */
 	uint64_t live_device;		/* slots whose bytes are on the device now */
 	/* sizes, in bytes, at the kernel's sizes (docs/MODEL.md) */
@@ -390,10 +416,7 @@ void zdedup_get_stats(struct zdedup *zd, struct zdedup_stats *stats);
  */
 int zdedup_check(struct zdedup *zd, char *why);
 
-/*
- * Contents in the fullest bucket of the dedup index now, found by walking all of it.
- * A lookup walks over ZDEDUP_WALK_MAX of them at most.
- */
+/* Contents in the fullest bucket of the dedup index now, found by walking all of it. */
 uint64_t zdedup_longest_chain(struct zdedup *zd);
 
 /* "libzstd 1.5.4": the code behind the current compressor. */

@@ -139,9 +139,9 @@ static void crc32c_force(uint8_t *page, uint32_t crc)
 }
 
 /*
- * The index spreads digests by one multiplication and takes the highest bits: 4 for
- * the stripe, then as many as the stripe has buckets for. One digest in 65536 has 16
- * zeros there, which is enough for this set. They are looked for once and kept.
+ * A kernel's hash_64() spreads digests by one multiplication, with a factor that all
+ * know, and takes the highest bits. One digest in 65536 has 16 zeros there, so that
+ * an index with as many buckets keeps them all in one. They are looked for once and kept.
  */
 static void crc32c_bucket(uint8_t *page, unsigned int k)
 {

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-/* More than one lookup walks over (ZDEDUP_WALK_MAX), so that its bound shows. */
+/* More than one lookup may walk over (ZDEDUP_WALK_MAX), so that a bound that fails shows. */
 #define ADVERSARY_PAGES 256u
 #define ADVERSARY_TARGETS_MAX 2u
 
@@ -18,7 +18,7 @@
 enum adversary_claim {
 	ADVERSARY_NONE,		/* for no hash: similar pages, as they happen */
 	ADVERSARY_ONE_DIGEST,	/* all pages have one digest */
-	ADVERSARY_ONE_BUCKET,	/* all digests differ, and meet in one bucket of the index */
+	ADVERSARY_ONE_BUCKET,	/* all digests differ, and meet in one bucket of an index without a key */
 };
 
 struct adversary_set {

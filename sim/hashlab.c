@@ -81,15 +81,7 @@ static int create_model(const char *word, const char *dedup, uint64_t seed,
 	return CMD_OK;
 }
 
-/* "xxh64:bits=4": the model cuts what it is told, and the lab has to do the same. */
-static unsigned int bits_of(const char *word)
-{
-	const char *bits = strstr(word, ":bits=");
-
-	return bits ? (unsigned int)strtoul(bits + strlen(":bits="), NULL, 10) :
-		      128;
-}
-
+/* The model cuts what it is told, and the lab has to do the same. */
 static void cut(unsigned int bits, uint64_t digest[2])
 {
 	if (bits <= 64)
@@ -127,13 +119,13 @@ int hashlab_open(const char *word, uint64_t seed, uint64_t nr_contents,
 
 	*out = lab;
 	lab->word = word;
-	lab->bits = bits_of(word);
 	lab->to_look = LOOK_EVERY_MIN;
 	status = create_model(word, "always", seed, true, &lab->zd);
 	if (!status)
 		status = find_keyed(lab, seed);
 	if (status)
 		return status;
+	lab->bits = zdedup_digest_bits(lab->zd);
 	while (size * 3 / 4 < nr_contents)
 		size *= 2;
 	lab->mask = size - 1;

@@ -28,7 +28,7 @@
  * @false_candidates: of these, compared and found different
  * @longest_equal: most live contents that had one digest at once
  * @longest_chain: most contents in a bucket, as looked at now and then and at the end
- * @longest_walk:  most contents that one lookup walked over
+ * @longest_walk:  most contents of its digest that one lookup walked over
  * @most_candidates: most that one store took up
  */
 struct hashlab_counts {

@@ -10,7 +10,6 @@
  */
 #include <linux/bug.h>
 #include <linux/errno.h>
-#include <linux/hash.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/prefetch.h>
@@ -22,10 +21,17 @@
  * stripes and buckets
  **********************************/
 
-/* Spreads a digest that may be as short as 0 bits, and keeps domains apart. */
-static u64 zswap_index_key(u64 digest, u32 domain)
+/*
+ * Multiply-shift (Dietzfelbinger et al. 1997, "A reliable randomized algorithm for the
+ * closest-pair problem"), the highest bits of which are the stripe and the bucket: two
+ * keys share a bucket of 2^m with a chance of 2/2^m at most. That is so for digests
+ * of a hash without a key, too, which anybody may choose, as nobody knows the factors.
+ */
+static u64 zswap_index_key(const struct zswap *zs, u64 digest, u32 domain)
 {
-	return (digest ^ ((u64)domain << 32)) * GOLDEN_RATIO_64;
+	const struct zswap_spread *spread = &zs->dedup.spread;
+
+	return digest * spread->digest + domain * spread->domain;
 }
 
 static struct zswap_stripe *zswap_stripe_of(struct zswap *zs, u64 key)
@@ -41,7 +47,7 @@ static unsigned long zswap_bucket_index(u64 key, unsigned int bits)
 static struct zswap_stripe *zswap_content_stripe(struct zswap *zs,
 						 struct zswap_content *content)
 {
-	return zswap_stripe_of(zs, zswap_index_key(content->digest,
+	return zswap_stripe_of(zs, zswap_index_key(zs, content->digest,
 						   content->domain));
 }
 
@@ -49,7 +55,8 @@ static struct zswap_stripe *zswap_content_stripe(struct zswap *zs,
  * Bucket b becomes 2b and 2b + 1, both in the old order, so that a bounded walk
  * still meets the newest contents first.
  */
-static void zswap_stripe_split(struct zswap_stripe *stripe,
+static void zswap_stripe_split(const struct zswap *zs,
+			       struct zswap_stripe *stripe,
 			       struct hlist_head *bucket)
 {
 	unsigned long b, i;
@@ -61,9 +68,10 @@ static void zswap_stripe_split(struct zswap_stripe *stripe,
 
 		hlist_for_each_entry_safe(content, next, &stripe->bucket[b],
 					  node) {
-			i = zswap_bucket_index(zswap_index_key(content->digest,
-							       content->domain),
-					       stripe->bits + 1);
+			i = zswap_bucket_index(
+				zswap_index_key(zs, content->digest,
+						content->domain),
+				stripe->bits + 1);
 			hlist_del_init(&content->node);
 			if (tail[i & 1])
 				hlist_add_behind(&content->node, tail[i & 1]);
@@ -89,7 +97,7 @@ static void zswap_stripe_grow(struct zswap *zs, struct zswap_stripe *stripe,
 	spin_lock(&stripe->lock);
 	old = bucket;
 	if (stripe->bits == bits) {
-		zswap_stripe_split(stripe, bucket);
+		zswap_stripe_split(zs, stripe, bucket);
 		old = stripe->bucket;
 		stripe->bucket = bucket;
 		stripe->bits++;
@@ -597,7 +605,11 @@ static void zswap_note_walk(struct zswap *zs, unsigned int walked)
 	}
 }
 
-/* Pins up to ZSWAP_CANDIDATES_MAX contents that may be equal. Under the stripe lock. */
+/*
+ * Pins up to ZSWAP_CANDIDATES_MAX contents that may be equal. Under the stripe lock.
+ * The walk is bounded by those of this digest and domain alone: so what is found
+ * depends on which digests are equal, and not on which share a bucket.
+ */
 static unsigned int zswap_collect(struct zswap *zs, struct zswap_stripe *stripe,
 				  const struct zswap_lookup *lk, u64 key,
 				  struct zswap_content **candidate)
@@ -610,11 +622,15 @@ static unsigned int zswap_collect(struct zswap *zs, struct zswap_stripe *stripe,
 			     &stripe->bucket[zswap_bucket_index(key,
 								stripe->bits)],
 			     node) {
-		if (nr == lk->candidates_max || walked++ == ZSWAP_WALK_MAX)
+		if (nr == lk->candidates_max)
 			break;
 		if (content->digest != lk->digest.lo ||
-		    (!lk->facts && content->digest_hi != lk->digest.hi) ||
-		    content->domain != lk->domain || content->pool != lk->pool)
+		    content->domain != lk->domain)
+			continue;
+		if (walked++ == ZSWAP_WALK_MAX)
+			break;
+		if ((!lk->facts && content->digest_hi != lk->digest.hi) ||
+		    content->pool != lk->pool)
 			continue;
 		/* A raw one is closed to a memcg that may not write back. */
 		if (content->kind == ZSWAP_CONTENT_RAW && !lk->allow_raw)
@@ -743,7 +759,7 @@ static bool zswap_policy_admits(struct zswap *zs, const struct zswap_lookup *lk,
 struct zswap_content *zswap_index_search(struct zswap *zs,
 					 struct zswap_lookup *lk)
 {
-	u64 key = zswap_index_key(lk->digest.lo, lk->domain);
+	u64 key = zswap_index_key(zs, lk->digest.lo, lk->domain);
 	struct zswap_stripe *stripe = zswap_stripe_of(zs, key);
 	struct zswap_content *candidate[ZSWAP_CANDIDATES_MAX];
 	unsigned int nr;
@@ -793,7 +809,7 @@ const struct hlist_head *zswap_dedup_bucket(struct zswap *zs,
 	u64 key;
 
 	zswap_cut_digest(zs->dedup.hash_bits, &cut);
-	key = zswap_index_key(cut.lo, zswap_domain_of(zs, ops, memcg));
+	key = zswap_index_key(zs, cut.lo, zswap_domain_of(zs, ops, memcg));
 	stripe = zswap_stripe_of(zs, key);
 	return &stripe->bucket[zswap_bucket_index(key, stripe->bits)];
 }
@@ -803,19 +819,64 @@ static bool zswap_digest_taken(struct zswap_stripe *stripe,
 			       const struct zswap_lookup *lk, u64 key)
 {
 	struct zswap_content *content;
-	unsigned int walked = 0;
 
 	hlist_for_each_entry(content,
 			     &stripe->bucket[zswap_bucket_index(key,
 								stripe->bits)],
 			     node) {
-		if (walked++ == ZSWAP_WALK_MAX)
-			break;
 		if (content->digest == lk->digest.lo &&
 		    content->domain == lk->domain)
 			return true;
 	}
 	return false;
+}
+
+/* Under the stripe lock: the contents of @lk's digest and domain. */
+static enum zswap_meets zswap_meets(struct zswap_stripe *stripe,
+				    const struct zswap_lookup *lk, u64 key)
+{
+	enum zswap_meets meets = ZSWAP_MEETS_NONE;
+	struct zswap_content *content;
+
+	hlist_for_each_entry(content,
+			     &stripe->bucket[zswap_bucket_index(key,
+								stripe->bits)],
+			     node) {
+		if (content->digest != lk->digest.lo ||
+		    content->domain != lk->domain)
+			continue;
+		if (meets || content->pool != lk->pool ||
+		    content->kind == ZSWAP_CONTENT_RAW ||
+		    content->sharers >= lk->sharers_max)
+			return ZSWAP_MEETS_OTHERS;
+		meets = ZSWAP_MEETS_ONE;
+	}
+	return meets;
+}
+
+enum zswap_meets zswap_dedup_meets(struct zswap *zs, struct mem_cgroup *memcg,
+				   u64 digest)
+{
+	struct zswap_lookup lk = { .digest.lo = digest };
+	struct zswap_stripe *stripe;
+	enum zswap_meets meets;
+	u64 key;
+
+	rcu_read_lock();
+	/* only told from others, so no reference is needed */
+	lk.pool = list_first_or_null_rcu(&zs->pools, struct zswap_pool, list);
+	lk.ops = rcu_dereference(zs->dedup.policy)->ops;
+	lk.sharers_max = rcu_dereference(zs->dedup.policy)->params.sharers_max;
+	rcu_read_unlock();
+	lk.domain = zswap_domain_of(zs, lk.ops, memcg);
+	zswap_cut_digest(zs->dedup.hash_bits, &lk.digest);
+	key = zswap_index_key(zs, lk.digest.lo, lk.domain);
+	stripe = zswap_stripe_of(zs, key);
+	spin_lock(&stripe->lock);
+	meets = zswap_meets(stripe, &lk, key);
+	spin_unlock(&stripe->lock);
+	/* a new content of its digest would be kept outside */
+	return meets && lk.ops->one_per_digest ? ZSWAP_MEETS_OTHERS : meets;
 }
 
 /*
@@ -864,7 +925,7 @@ static unsigned int zswap_index_insert(struct zswap *zs,
 void zswap_content_index(struct zswap *zs, struct zswap_entry *entry)
 {
 	struct zswap_content *content = entry->content;
-	u64 key = zswap_index_key(content->digest, content->domain);
+	u64 key = zswap_index_key(zs, content->digest, content->domain);
 	struct zswap_stripe *stripe = zswap_stripe_of(zs, key);
 	unsigned int grow;
 
@@ -892,7 +953,7 @@ struct zswap_content *zswap_dedup_publish(struct zswap *zs,
 					  struct zswap_lookup *lk,
 					  struct zswap_content *content)
 {
-	u64 key = zswap_index_key(lk->digest.lo, lk->domain);
+	u64 key = zswap_index_key(zs, lk->digest.lo, lk->domain);
 	struct zswap_stripe *stripe = zswap_stripe_of(zs, key);
 	bool keeps_twins, one_per_digest;
 	struct zswap_content *twin;
@@ -1002,6 +1063,17 @@ bool zswap_dedup_digests_stored(struct zswap *zs)
 	return stored;
 }
 
+bool zswap_dedup_digests_only_compared(struct zswap *zs)
+{
+	const struct zswap_policy_ops *ops;
+
+	rcu_read_lock();
+	ops = rcu_dereference(zs->dedup.policy)->ops;
+	rcu_read_unlock();
+	/* a filter reads the digest's bits, a tree is ordered by it */
+	return !ops->admit && !ops->scan_every;
+}
+
 u64 zswap_dedup_index_bytes(struct zswap *zs, u64 nr_slots)
 {
 	struct zswap_policy *policy;
@@ -1057,6 +1129,7 @@ int zswap_dedup_init(struct zswap *zs, const struct zswap_dedup_config *config)
 	d->hash = config->hash;
 	d->hash_bits = config->hash_bits;
 	d->key = config->key;
+	d->spread = config->spread;
 	d->compare = config->compare;
 	d->charge = config->charge;
 	d->domain = config->domain;
@@ -1140,7 +1213,7 @@ static int zswap_check_stripe(struct zswap *zs, unsigned int n,
 
 	for (b = 0; b < 1UL << stripe->bits; b++) {
 		hlist_for_each_entry(content, &stripe->bucket[b], node) {
-			key = zswap_index_key(content->digest,
+			key = zswap_index_key(zs, content->digest,
 					      content->domain);
 			nr++;
 			if (content->sharers) {

@@ -30,7 +30,7 @@ struct zswap_pool;
 
 /* Contents of equal digest that one store compares at most, newest first */
 #define ZSWAP_CANDIDATES_MAX 8
-/* Contents that one lookup walks over in a bucket at most */
+/* Contents of equal digest that one lookup walks over at most */
 #define ZSWAP_WALK_MAX 128
 /* Rounds that an insertion looks for racing twins before it inserts all the same */
 #define ZSWAP_TWIN_ROUNDS 3
@@ -112,6 +112,13 @@ struct zswap_stripe {
 	struct hlist_head *bucket;
 };
 
+/* Contents of a digest that a lookup meets */
+enum zswap_meets {
+	ZSWAP_MEETS_NONE,
+	ZSWAP_MEETS_ONE,	/* it is compared; if bytes differ, it is as if it were not there */
+	ZSWAP_MEETS_OTHERS,	/* several, or one that does more or less than that */
+};
+
 /* How a candidate of equal digest is confirmed */
 enum zswap_compare {
 	ZSWAP_COMPARE_BYTES,		/* decompressed, all PAGE_SIZE bytes */
@@ -149,6 +156,12 @@ struct zswap_policy {
 	void *state;
 };
 
+/* What the index multiplies by to choose a bucket: secret, and odd */
+struct zswap_spread {
+	u64 digest;
+	u64 domain;
+};
+
 /* What a dedup layer is set up with */
 struct zswap_dedup_config {
 	const struct zswap_policy_ops *policy;
@@ -156,6 +169,7 @@ struct zswap_dedup_config {
 	const struct zhash_ops *hash;
 	unsigned int hash_bits;		/* low bits of the digest that are used */
 	struct zhash_key key;
+	struct zswap_spread spread;
 	enum zswap_compare compare;
 	enum zswap_charge charge;
 	enum zswap_domain domain;
@@ -202,6 +216,7 @@ struct zswap_dedup {
 	const struct zhash_ops *hash;
 	unsigned int hash_bits;
 	struct zhash_key key;
+	struct zswap_spread spread;
 	enum zswap_compare compare;
 	enum zswap_charge charge;
 	enum zswap_domain domain;	/* the policy's may be narrower */
@@ -228,7 +243,7 @@ struct zswap_dedup {
 	atomic_long_t false_positives;	/* equal digest, other bytes */
 	atomic_long_t dup_races;	/* twins found at insertion and adopted */
 	atomic_long_t sharers_full;	/* candidates passed over at sharers_max */
-	unsigned int walk_max;		/* most contents that one lookup walked over */
+	unsigned int walk_max;		/* most contents of equal digest that one lookup walked over */
 };
 
 /**
@@ -278,6 +293,11 @@ unsigned int zswap_dedup_content_bytes(struct zswap *zs);
 bool zswap_dedup_looks_up(struct zswap *zs);
 /* Does it digest what is stored, in the place of the page? */
 bool zswap_dedup_digests_stored(struct zswap *zs);
+/* Does all that it does with digests follow from which of them are equal? */
+bool zswap_dedup_digests_only_compared(struct zswap *zs);
+/* What a store of @memcg that has @digest (its low word) would meet in the index. */
+enum zswap_meets zswap_dedup_meets(struct zswap *zs, struct mem_cgroup *memcg,
+				   u64 digest);
 
 /*
  * Asks the policy, digests the page and compares it with the contents of equal

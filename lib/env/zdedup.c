@@ -127,7 +127,7 @@ void zdedup_config_init(struct zdedup_config *config)
 	};
 }
 
-/* splitmix64: two key words from one seed, the same on every machine */
+/* splitmix64: several key words from one seed, the same on every machine */
 static u64 seed_next(u64 *state)
 {
 	u64 z = *state += 0x9e3779b97f4a7c15ULL;
@@ -219,6 +219,9 @@ static int config_resolve(const struct zdedup_config *config,
 	zc->dedup.hash_bits = hash.bits;
 	zc->dedup.key.k0 = seed_next(&seed);
 	zc->dedup.key.k1 = seed_next(&seed);
+	/* odd: none of a digest's bits is lost */
+	zc->dedup.spread.digest = seed_next(&seed) | 1;
+	zc->dedup.spread.domain = seed_next(&seed) | 1;
 	zc->dedup.policy = policy.ops;
 	zc->dedup.params = policy.params;
 	zc->lengths_only = config->lengths_only;
@@ -801,6 +804,26 @@ int zdedup_set_dedup(struct zdedup *zd, const char *word, char *why)
 bool zdedup_digests_stored(struct zdedup *zd)
 {
 	return zswap_dedup_digests_stored(&zd->zs);
+}
+
+bool zdedup_digests_only_compared(struct zdedup *zd)
+{
+	return zswap_dedup_digests_only_compared(&zd->zs);
+}
+
+enum zdedup_meets zdedup_meets(struct zdedup *zd, uint32_t memcg,
+			       uint64_t digest)
+{
+	struct mem_cgroup *cg = memcg_find(zd, memcg);
+
+	BUILD_BUG_ON((int)ZDEDUP_MEETS_OTHERS != (int)ZSWAP_MEETS_OTHERS);
+	return cg ? (enum zdedup_meets)zswap_dedup_meets(&zd->zs, cg, digest) :
+		    ZDEDUP_MEETS_OTHERS;
+}
+
+unsigned int zdedup_digest_bits(struct zdedup *zd)
+{
+	return zd->zs.dedup.hash_bits;
 }
 
 void zdedup_set_enabled(struct zdedup *zd, bool enabled)

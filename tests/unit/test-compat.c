@@ -4,7 +4,6 @@
  */
 #include <linux/bitops.h>
 #include <linux/err.h>
-#include <linux/hash.h>
 #include <linux/kernel.h>
 #include <linux/list.h>
 #include <linux/log2.h>
@@ -604,8 +603,6 @@ static void test_arithmetic(void **state)
 	assert_true(GENMASK(5, 3) == 0x38);
 	assert_true(mult_frac(U64_MAX, 3ULL, 4ULL) == U64_MAX / 4 * 3 + 2);
 	assert_true(mul_u64_u64_div_u64(1ULL << 63, 6, 4) == 3ULL << 62);
-	assert_int_equal(hash_64(1, 8), 0x61);
-	assert_int_equal(hash_32(1, 8), 0x61);
 	assert_int_equal(swp_type(swp), 31);
 	assert_int_equal(swp_offset(swp), 12345);
 	assert_true(swp.val >> 58 == 31);

@@ -11,7 +11,6 @@
 
 #include "model.h"
 
-#include <linux/hash.h>
 #include <linux/smp.h>
 
 #include "env/env.h"
@@ -1260,6 +1259,17 @@ static void index_34_growth_without_memory(void **unused)
 	model_end(zd);
 }
 
+/* Newton's: what the index multiplies by @factor, times this, it multiplies back. */
+static uint64_t inverse_of(uint64_t factor)
+{
+	uint64_t inverse = factor;
+	unsigned int i;
+
+	for (i = 0; i < 6; i++)
+		inverse *= 2 - factor * inverse;
+	return inverse;
+}
+
 /* Its size is told by the number of contents, even where all are in one stripe. */
 static void index_32_size_is_no_matter_of_digests(void **unused)
 {
@@ -1267,13 +1277,10 @@ static void index_32_size_is_no_matter_of_digests(void **unused)
 	struct zdedup_config config;
 	struct zdedup_sizes sizes[2];
 	struct zdedup *zd[2];
-	uint64_t inverse = GOLDEN_RATIO_64;
+	uint64_t inverse;
 	unsigned int n, i;
 
 	(void)unused;
-	/* Newton's: digests that the index multiplies back to small keys */
-	for (i = 0; i < 6; i++)
-		inverse *= 2 - GOLDEN_RATIO_64 * inverse;
 	zdedup_config_init(&config);
 	config.dedup = "always";
 	config.lengths_only = true;
@@ -1281,6 +1288,7 @@ static void index_32_size_is_no_matter_of_digests(void **unused)
 		assert_int_equal(zdedup_create(&config, &zd[i], NULL), 0);
 		assert_int_equal(zdedup_swapon(zd[i], 0, MODEL_SLOTS), 0);
 	}
+	inverse = inverse_of(zd[0]->zs.dedup.spread.digest);
 	for (n = 0; n < MODEL_SLOTS; n++) {
 		struct zdedup_slot slot = { .offset = n };
 
@@ -1320,7 +1328,7 @@ static void index_32_growth_keeps_the_order(void **unused)
 	}
 }
 
-/* Contents of another pool are in the way, up to what a lookup may walk. */
+/* Contents of its digest in another pool are in the way, up to what a lookup may walk. */
 static void index_35_the_walk_is_bounded(void **unused)
 {
 	unsigned int others;
@@ -1345,6 +1353,153 @@ static void index_35_the_walk_is_bounded(void **unused)
 				 others < ZSWAP_WALK_MAX ? 1 + others :
 							   2 + others);
 		get(zd, 1000, text(1));
+		model_end(zd);
+	}
+}
+
+/* A content of this digest and no bytes, in the slot of its number. */
+static struct zdedup_result put_digest(struct zdedup *zd, unsigned int identity,
+				       unsigned int slot, uint32_t memcg,
+				       uint64_t digest)
+{
+	struct zdedup_facts facts = {
+		.identity = identity, .digest = { digest }, .length = 100,
+	};
+	struct zdedup_result result;
+
+	assert_int_equal(zdedup_store_facts(zd, at(0, slot), memcg, &facts, 1,
+					    &result), 0);
+	return result;
+}
+
+static struct zdedup *lengths_new(const char *dedup, uint64_t seed)
+{
+	struct zdedup_config config;
+	struct zdedup *zd;
+
+	zdedup_config_init(&config);
+	config.dedup = dedup;
+	config.seed = seed;
+	config.lengths_only = true;
+	assert_int_equal(zdedup_create(&config, &zd, NULL), 0);
+	assert_int_equal(zdedup_swapon(zd, 0, MODEL_SLOTS), 0);
+	return zd;
+}
+
+/* Other digests of the bucket, which one needs the factor for, bound no lookup. */
+static void index_35_decoys_bound_no_lookup(void **unused)
+{
+	static const char *const policies[] = { "always", "same-page-sharing" };
+	unsigned int i, p;
+
+	(void)unused;
+	for (p = 0; p < 2; p++) {
+		struct zdedup *zd = lengths_new(policies[p], 1);
+		uint64_t inverse = inverse_of(zd->zs.dedup.spread.digest);
+
+		put_digest(zd, 1, 0, 0, inverse);
+		for (i = 0; i < 2 * ZSWAP_WALK_MAX; i++)
+			put_digest(zd, 100 + i, 1 + i, 0, inverse * (2 + i));
+		assert_int_equal(zdedup_longest_chain(zd),
+				 1 + 2 * ZSWAP_WALK_MAX);
+		/* of its digest, and another: it may not be the index's second */
+		assert_false(put_digest(zd, 2, 1000, 0, inverse).shared);
+		assert_int_equal(zdedup_longest_chain(zd),
+				 2 - p + 2 * ZSWAP_WALK_MAX);
+		assert_true(put_digest(zd, 1, 1001, 0, inverse).shared);
+		assert_int_equal(model_stats(zd).walk_max, 2 - p);
+		model_end(zd);
+	}
+}
+
+/* Whoever does not know the seed finds no bucket to fill. */
+static void index_35_buckets_are_the_seeds(void **unused)
+{
+	uint64_t seed, inverse = 1;
+
+	(void)unused;
+	for (seed = 1; seed <= 20; seed++) {
+		struct zdedup *zd = lengths_new("always", seed);
+		unsigned int i;
+
+		assert_int_equal(zd->zs.dedup.spread.digest & 1, 1);
+		assert_int_equal(zd->zs.dedup.spread.domain & 1, 1);
+		/* chosen for the seed before */
+		for (i = 0; i < 2 * ZSWAP_WALK_MAX; i++)
+			put_digest(zd, i, i, 0, inverse * (2 + i));
+		assert_in_range(zdedup_longest_chain(zd), 1, ZSWAP_WALK_MAX / 2);
+		inverse = inverse_of(zd->zs.dedup.spread.digest);
+		model_end(zd);
+	}
+}
+
+/* Contents of the same digest that another domain has are not in its way, either. */
+static void index_35_36_the_walk_is_of_one_domain(void **unused)
+{
+	struct zdedup *zd = lengths_new("memcg", 1);
+	uint64_t factor = zd->zs.dedup.spread.domain;
+	uint32_t other = 2;
+	unsigned int i;
+
+	(void)unused;
+	/* the two share a bucket: 4 bits of the stripe, and 4 of its smallest table */
+	while ((factor * other ^ factor) >> 56)
+		other++;
+	/* domains are numbered as memcgs are added */
+	for (i = 1; i <= other; i++)
+		assert_int_equal(zdedup_memcg_add(zd, i, 0), 0);
+	put_digest(zd, 0, 0, 1, 0);
+	for (i = 1; i <= 2 * ZSWAP_WALK_MAX; i++)
+		put_digest(zd, i, i, other, 0);
+	assert_int_equal(zdedup_longest_chain(zd), 1 + 2 * ZSWAP_WALK_MAX);
+	assert_true(put_digest(zd, 0, 1000, 1, 0).shared);
+	assert_int_equal(model_stats(zd).walk_max, ZSWAP_CANDIDATES_MAX);
+	model_end(zd);
+}
+
+/* Which policies a hash can be told from another by, when both find the same pages equal. */
+static void policy_digests_only_compared(void **unused)
+{
+	static const struct {
+		const char *word;
+		bool only;
+	} cases[] = {
+		{ "none", true }, { "always", true }, { "always:sharers=3", true },
+		{ "memcg", true }, { "adaptive", true }, { "zram-dedup", true },
+		{ "same-page-sharing", true }, { "second-sight", false },
+		{ "ksm", false }, { "fold", false },
+	};
+	unsigned int i;
+
+	(void)unused;
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct zdedup *zd = model_new(cases[i].word, "xxh64", "none");
+
+		assert_int_equal(zdedup_digests_only_compared(zd),
+				 cases[i].only);
+		model_end(zd);
+	}
+	/* and each that there is stands here */
+	assert_null(zdedup_name(ZDEDUP_POLICIES, i - 1));
+	assert_non_null(zdedup_name(ZDEDUP_POLICIES, i - 2));
+}
+
+static void digest_bits_are_told(void **unused)
+{
+	static const struct {
+		const char *word;
+		unsigned int bits;
+	} cases[] = {
+		{ "xxh64", 64 }, { "crc32c", 32 }, { "xxh3-128", 128 },
+		{ "xxh64:bits=7", 7 }, { "xxh64:bits=0", 0 },
+	};
+	unsigned int i;
+
+	(void)unused;
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct zdedup *zd = model_new("always", cases[i].word, "none");
+
+		assert_int_equal(zdedup_digest_bits(zd), cases[i].bits);
 		model_end(zd);
 	}
 }
@@ -1409,6 +1564,21 @@ static void index_36_domains_in_one_bucket(void **unused)
 		assert_false(put_at(zd, at(0, id), id, text(1)).shared);
 	}
 	assert_int_equal(model_stats(zd).candidates, 0);
+	model_end(zd);
+}
+
+/* What each of many domains has of one digest is no chain: who may not share it passes it by. */
+static void index_36_domains_have_buckets_of_their_own(void **unused)
+{
+	struct zdedup *zd = lengths_new("memcg", 1);
+	unsigned int id;
+
+	(void)unused;
+	for (id = 1; id <= 256; id++) {
+		assert_int_equal(zdedup_memcg_add(zd, id, 0), 0);
+		put_digest(zd, 0, id, id, 7);
+	}
+	assert_in_range(zdedup_longest_chain(zd), 1, 16);
 	model_end(zd);
 }
 
@@ -1600,9 +1770,15 @@ int main(void)
 		T(index_32_size_is_no_matter_of_digests),
 		T(index_32_growth_keeps_the_order),
 		T(index_35_the_walk_is_bounded),
+		T(index_35_decoys_bound_no_lookup),
+		T(index_35_buckets_are_the_seeds),
+		T(index_35_36_the_walk_is_of_one_domain),
+		T(policy_digests_only_compared),
+		T(digest_bits_are_told),
 		T(index_01_digests_are_cut),
 		T(index_01_one_byte_differs),
 		T(index_36_domains_in_one_bucket),
+		T(index_36_domains_have_buckets_of_their_own),
 		T(race_31_the_last_place_is_taken),
 		T(reclaim_10_does_not_try_shared),
 		T(pool_22_levels_are_two_pools),
