@@ -46,8 +46,23 @@ struct fresh {
 };
 
 /**
+ * struct doubt - a store that two hashes may look up differently
+ * @step:  the store
+ * @pair:  number of the two hashes, see partition.h
+ * @own:   digest of what is stored, by the first hash
+ * @other: and of another content, that one of the two hashes confuses with it
+ */
+struct doubt {
+	unsigned int step, pair;
+	uint64_t own, other;
+};
+
+#define DOUBTS_MAX 256u
+
+/**
  * struct batch - the events between two numbers
  * @last: the trace ends with it
+ * @doubts: in the order of steps
  * @length, @digest: by column of the facts, then by step; of stores only
  * @pool: by run without dedup that others are compared with, then by step: the size
  *        of its pool then (of a folio, at its first step)
@@ -57,6 +72,8 @@ struct batch {
 	bool last;
 	struct step *steps;
 	struct fresh *fresh;
+	unsigned int nr_doubts;
+	struct doubt doubts[DOUBTS_MAX];
 	uint16_t **length;
 	uint64_t (**digest)[2];
 	uint64_t **pool;

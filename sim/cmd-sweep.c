@@ -158,52 +158,121 @@ static void free_runs(const struct sweep *sweep, struct run **runs)
 	g_free(runs);
 }
 
-/* One pass for those of @runs that are of the kind @loads, or for all (NR_LOADS). */
-static int sweep_pass(struct sweep *sweep, struct trace *trace,
-		      struct run *const *runs, unsigned int loads)
+/* Those of @runs that have no result, and are of the kind @loads or any (NR_LOADS). */
+static GPtrArray *without_result(const struct sweep *sweep,
+				 struct run *const *runs, unsigned int loads)
 {
-	g_autofree char *facts = replay_facts_path(sweep->common.facts,
-						   sweep->common.keep_facts,
-						   trace_path(trace));
-	const struct pass_options how = {
-		.what = trace_path(trace), .jobs = (unsigned int)sweep->jobs,
-		.facts = facts,
-	};
-	g_autofree struct run **those = g_new(struct run *,
-					      sweep->options->len);
-	struct pass *pass = NULL;
-	unsigned int nr = 0;
-	int status = CMD_OK;
+	GPtrArray *those = g_ptr_array_new();
 
 	for (guint i = 0; i < sweep->options->len; i++)
-		if (loads == NR_LOADS || run_loads(runs[i]) == loads)
-			those[nr++] = runs[i];
-	if (nr)
-		status = pass_run(trace, those, nr, &how, &pass);
+		if (!sweep->results[i] &&
+		    (loads == NR_LOADS || run_loads(runs[i]) == loads))
+			g_ptr_array_add(those, runs[i]);
+	return those;
+}
+
+/*
+ * One pass for those: reports all that it settles. *found: what other passes may take
+ * over; given to this one and, without a failure, taken from it again.
+ */
+static int take_pass(struct sweep *sweep, struct trace *trace,
+		     struct run *const *runs, unsigned int loads,
+		     struct pass_options *how)
+{
+	g_autoptr(GPtrArray) those = without_result(sweep, runs, loads);
+	struct pass *pass;
+	int status;
+
+	if (!those->len)
+		return CMD_OK;
+	status = pass_run(trace, (struct run *const *)those->pdata, those->len,
+			  how, &pass);
+	how->found = NULL;
 	for (guint i = 0; !status && i < sweep->options->len; i++)
-		if (loads == NR_LOADS || run_loads(runs[i]) == loads)
+		if (g_ptr_array_find(those, runs[i], NULL) &&
+		    pass_settles(pass, runs[i]))
 			sweep->results[i] = report_replay(run_options(runs[i]),
 						pass_finish(pass, runs[i]));
+	if (!status)
+		how->found = pass_take_facts(pass);
 	pass_free(pass);
 	return status;
 }
 
+static int rewind_trace(struct trace *trace)
+{
+	int err = trace_rewind(trace);
+
+	if (!err)
+		return CMD_OK;
+	cmd_error("%s: %s", trace_path(trace), g_strerror(-err));
+	return CMD_INPUT;
+}
+
+/*
+ * Runs that differ in the hash alone are taken for one. Those that were not, as one
+ * of two hashes confuses contents that the other does not, begin anew, each by itself.
+ */
+static int take_again(struct sweep *sweep, struct trace *trace,
+		      struct run **runs, unsigned int loads,
+		      struct pass_options *how)
+{
+	bool left = false;
+	int status;
+
+	for (guint i = 0; i < sweep->options->len; i++) {
+		if (sweep->results[i] ||
+		    (loads != NR_LOADS && run_loads(runs[i]) != loads))
+			continue;
+		left = true;
+		run_free(runs[i]);
+		status = run_create("sweep",
+				    g_ptr_array_index(sweep->options, i),
+				    &runs[i]);
+		if (status)
+			return status;
+	}
+	how->across_hashes = false;
+	status = left ? rewind_trace(trace) : CMD_OK;
+	return status ? status : take_pass(sweep, trace, runs, loads, how);
+}
+
+/* Those of @runs that are of the kind @loads, or all (NR_LOADS). */
+static int sweep_pass(struct sweep *sweep, struct trace *trace,
+		      struct run **runs, unsigned int loads)
+{
+	g_autofree char *facts = replay_facts_path(sweep->common.facts,
+						   sweep->common.keep_facts,
+						   trace_path(trace));
+	struct pass_options how = {
+		.what = trace_path(trace), .jobs = (unsigned int)sweep->jobs,
+		.facts = facts, .across_hashes = true,
+	};
+	int status = take_pass(sweep, trace, runs, loads, &how);
+
+	if (!status)
+		status = take_again(sweep, trace, runs, loads, &how);
+	facts_free(how.found);
+	return status;
+}
+
 static int sweep_runs(struct sweep *sweep, struct trace *trace,
-		      struct run *const *runs)
+		      struct run **runs)
 {
 	int status = CMD_OK;
 
 	if (!pass_splits(trace))
 		return sweep_pass(sweep, trace, runs, NR_LOADS);
 	for (unsigned int loads = 0; loads < NR_LOADS && !status; loads++) {
-		trace_rewind(trace);
-		status = sweep_pass(sweep, trace, runs, loads);
+		status = rewind_trace(trace);
+		if (!status)
+			status = sweep_pass(sweep, trace, runs, loads);
 	}
 	return status;
 }
 
 static int sweep_trace(struct sweep *sweep, const char *path,
-		       struct run *const *runs)
+		       struct run **runs)
 {
 	guint nr = sweep->options->len;
 	struct trace *trace;

@@ -21,7 +21,7 @@
 /**
  * struct column - of lengths, or of digests
  * @key:    what it is kept by
- * @known:  of all contents, from the file or the trace
+ * @known:  of all contents, from the file, the trace, or another pass
  * @word, @kernel, @seed: what it is asked for by; digests of pages have no kernel
  * @compressor: digests of what it makes of them; else NULL
  * @zd:     computes, one for each worker; NULL: the trace carries it
@@ -318,6 +318,12 @@ int facts_save(struct facts *facts)
 		news = true;
 	}
 	return news ? facts_file_write(facts->file, facts->path) : CMD_OK;
+}
+
+void facts_found(struct facts *facts)
+{
+	for (guint i = 0; i < facts->columns->len; i++)
+		column_at(facts, i)->known = true;
 }
 
 /* Which of the trace's lengths are @compressor's by @kernel? -1 and @why: none. */

@@ -50,6 +50,11 @@ int facts_stored_digests(struct facts *facts, const char *hash, uint64_t seed,
 			 const char *compressor, const char *kernel,
 			 char **why);
 unsigned int facts_columns(const struct facts *facts);
+/*
+ * All contents have been met: what the columns say of them is not found again in
+ * another pass over the same events.
+ */
+void facts_found(struct facts *facts);
 /* Are the digests of another hash, so that its collisions are not the asked one's? */
 bool facts_stand_in(const struct facts *facts, int column);
 

@@ -8,7 +8,7 @@
  *           batch at a time)
  *   find    the facts of contents met for the first time (a task for each part)
  *   lay     the facts beside the events, when those of this batch and of all before
- *           are found (one task)
+ *           are found (one task; one batch at a time when hashes are compared)
  *   run     each run its model (a task for each run, each its batches in order; those
  *           that others are compared with before the others)
  *
@@ -92,6 +92,8 @@ struct ahead {
  * @failed:  that run's number in @all
  * @events:  that all runs have seen
  * @census:  of each kind of kernel that a run has, see @uses
+ * @columns: of @facts, that batches have
+ * @partitions: of the hashes by which a run follows another; NULL: none does
  * @bytes:   of each content, when a run looks at them; NULL: none does
  * @batches: the ring
  * @ahead:   events read. Of those in @now, @ahead_at is the next; the other's follow.
@@ -119,6 +121,8 @@ struct pass {
 	struct census census[NR_LOADS];
 	bool uses[NR_LOADS];
 	struct facts *facts;
+	unsigned int columns;
+	struct partitions *partitions;
 	const void **bytes;
 	struct batch batches[PLACES];
 	struct ahead ahead[2];
@@ -324,7 +328,7 @@ static void find(struct pass *pass, const struct batch *batch,
 	unsigned int begin = part * FRESH_PART;
 	unsigned int end = MIN(begin + FRESH_PART, batch->nr_fresh);
 
-	for (unsigned int c = 0; c < facts_columns(pass->facts); c++)
+	for (unsigned int c = 0; c < pass->columns; c++)
 		for (unsigned int i = begin; i < end; i++)
 			facts_find(pass->facts, worker, c,
 				   batch->fresh[i].content,
@@ -350,6 +354,14 @@ static void lay_column(struct pass *pass, struct batch *batch,
 	}
 }
 
+static void lay(struct pass *pass, struct batch *batch)
+{
+	for (unsigned int i = 0; i < pass->columns; i++)
+		lay_column(pass, batch, i);
+	if (pass->partitions)
+		partitions_take(pass->partitions, batch);
+}
+
 /*------------------------------------------------- tasks: before the runs */
 
 static struct batch *batch_at(struct pass *pass, uint64_t batch)
@@ -357,16 +369,23 @@ static struct batch *batch_at(struct pass *pass, uint64_t batch)
 	return &pass->batches[batch % pass->places];
 }
 
+/* While a task of it is under way, nobody else looks at what that changes. */
+static bool one_at_a_time(const struct pass *pass, unsigned int stage)
+{
+	return stage == DECODE || (stage == LAY && pass->partitions);
+}
+
 /* The first batch of which @stage cannot begin a task now. */
 static uint64_t stage_limit(const struct pass *pass, unsigned int stage)
 {
-	const struct stage *decode = &pass->stages[DECODE];
+	const struct stage *s = &pass->stages[stage];
 
+	if (s->at != s->done && one_at_a_time(pass, stage))
+		return s->done;
 	if (stage != DECODE)
 		return pass->stages[stage - 1].done;
-	/* while one is under way, nobody else looks at what it changes */
-	if (decode->at != decode->done || pass->ended)
-		return decode->done;
+	if (pass->ended)
+		return s->done;
 	return MIN(pass->low + pass->places, pass->end);
 }
 
@@ -528,8 +547,7 @@ static void perform(void *data, unsigned int worker, const struct task *task)
 		find(pass, batch, worker, task->i);
 		break;
 	case LAY:
-		for (unsigned int i = 0; i < facts_columns(pass->facts); i++)
-			lay_column(pass, batch, i);
+		lay(pass, batch);
 		break;
 	default:
 		run = g_ptr_array_index(pass->all, task->i);
@@ -573,7 +591,7 @@ static int all_batches(struct pass *pass)
 static void batch_init(const struct pass *pass, struct batch *batch)
 {
 	const struct facts *facts = pass->facts;
-	unsigned int columns = facts_columns(facts);
+	unsigned int columns = pass->columns;
 	/* a folio that begins in a batch is all in it */
 	unsigned int steps = STEPS_MAX + ZDEDUP_FOLIO_PAGES_MAX;
 
@@ -618,12 +636,13 @@ void pass_free(struct pass *pass)
 	if (pass->all)
 		g_ptr_array_unref(pass->all);
 	for (unsigned int i = 0; i < PLACES; i++)
-		batch_free(&pass->batches[i], facts_columns(pass->facts));
+		batch_free(&pass->batches[i], pass->columns);
 	for (unsigned int i = 0; i < NR_LOADS; i++)
 		if (pass->uses[i])
 			census_destroy(&pass->census[i]);
 	vantage_end(&pass->disk);
 	pages_free(pass->pages);
+	partitions_free(pass->partitions);
 	facts_free(pass->facts);
 	free(pass->bytes);
 	g_free(pass->turns);
@@ -702,14 +721,36 @@ static void list_runs(struct pass *pass)
 	}
 }
 
-static int start_runs(struct pass *pass, bool verify)
+/* Whether it was right to let @run follow is found out while the pass lasts. */
+static int compare_hashes(struct pass *pass, struct run *run)
+{
+	struct partition_view digests[2];
+	int pair = -ENOMEM;
+
+	if (!run_follows_across(run, digests))
+		return CMD_OK;
+	if (!pass->partitions)
+		pass->partitions = partitions_new(pass->facts,
+					trace_summary(pass->trace)->nr_pages);
+	if (pass->partitions)
+		pair = partitions_compare(pass->partitions, digests);
+	if (pair < 0)
+		return out_of_memory(pass);
+	run_set_pair(run, (unsigned int)pair);
+	return CMD_OK;
+}
+
+static int start_runs(struct pass *pass, const struct pass_options *options)
 {
 	for (unsigned int i = 0; i < pass->nr_runs; i++) {
-		if (start_run(pass, pass->runs[i], verify))
+		if (start_run(pass, pass->runs[i], options->verify))
 			return CMD_INPUT;
 		for (unsigned int k = 0; k < i; k++)
-			if (run_follow(pass->runs[i], pass->runs[k]))
+			if (run_follow(pass->runs[i], pass->runs[k],
+				       options->across_hashes))
 				break;
+		if (compare_hashes(pass, pass->runs[i]))
+			return CMD_INPUT;
 	}
 	for (unsigned int i = 0; i < pass->nr_runs; i++)
 		if (run_needs_baseline(pass->runs[i]) &&
@@ -724,8 +765,10 @@ static int prepare(struct pass *pass, const struct pass_options *options)
 	bool bytes = false;
 	const char *why;
 
-	pass->facts = facts_new(pass->trace, options->jobs);
-	if (options->facts && facts_load(pass->facts, options->facts))
+	pass->facts = options->found ? options->found :
+				       facts_new(pass->trace, options->jobs);
+	if (options->facts && !options->found &&
+	    facts_load(pass->facts, options->facts))
 		return CMD_INPUT;
 	pass->pages = pages_new(pass->trace, &why);
 	if (!pass->pages) {
@@ -733,8 +776,9 @@ static int prepare(struct pass *pass, const struct pass_options *options)
 		return CMD_INPUT;
 	}
 	pages_expect(pass->pages, facts_page_digests(pass->facts));
-	if (start_runs(pass, options->verify))
+	if (start_runs(pass, options))
 		return CMD_INPUT;
+	pass->columns = facts_columns(pass->facts);
 	for (unsigned int i = 0; i < pass->nr_runs; i++)
 		bytes |= run_needs_bytes(pass->runs[i]);
 	if (bytes)
@@ -782,4 +826,15 @@ const struct replay_result *pass_finish(const struct pass *pass,
 {
 	return run_finish(run, &pass->census[run_loads(run)].n,
 			  pass->disk.re_stores);
+}
+
+bool pass_settles(const struct pass *pass, const struct run *run)
+{
+	return run_settled(run, pass->partitions);
+}
+
+struct facts *pass_take_facts(struct pass *pass)
+{
+	facts_found(pass->facts);
+	return g_steal_pointer(&pass->facts);
 }

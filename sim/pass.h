@@ -6,6 +6,7 @@
 #define SIM_PASS_H
 
 #include "../traces/trace.h"
+#include "facts.h"
 #include "run.h"
 
 /**
@@ -15,6 +16,9 @@
  * @verify: as run_start
  * @facts:  the file that keeps the pages' facts; NULL: none
  * @last:   nothing follows: models are left as they are, for the process's end
+ * @found:  of pass_take_facts, to be taken over; NULL: none
+ * @across_hashes: a run may follow one of another hash; whether that was right is
+ *          known at the end, see pass_settles
  */
 struct pass_options {
 	const char *what;
@@ -22,6 +26,8 @@ struct pass_options {
 	bool verify;
 	const char *facts;
 	bool last;
+	struct facts *found;
+	bool across_hashes;
 };
 
 struct pass;
@@ -37,6 +43,13 @@ int pass_run(struct trace *trace, struct run *const *runs, unsigned int nr_runs,
 /* The result of @run, and what the trace holds, as a kernel of its kind sees it. */
 const struct replay_result *pass_finish(const struct pass *pass,
 					struct run *run);
+/*
+ * Did @run come to its result? Not if it follows one of another hash, and what only
+ * one of the two confuses may have met: then it needs another pass.
+ */
+bool pass_settles(const struct pass *pass, const struct run *run);
+/* What was found of the contents, for another pass over the same events. */
+struct facts *pass_take_facts(struct pass *pass);
 void pass_free(struct pass *pass);
 
 /*

@@ -52,7 +52,10 @@ enum { KEPT = 1, GONE };
  * @events:    done so far; @due: the next checkpoint
  * @status, @failed_at, @why: of the failure
  * @large:     the model will be larger than any cache
- * @same:      the run whose results this one's are, see run_follow
+ * @same:      the run whose results this one's are, see run_follow; @across: if the
+ *             hashes of that and this, whose digests are @seen, are alike, @pair of those compared
+ * @unlike:    a bit for each pair: by the other hash this run would go on differently
+ * @more:      by pair: false positives that the other hash has beyond this one's
  * @baseline:  the run without dedup that this one is compared with; NULL: it is one
  * @own:       the options of a run that run_create_baseline made
  * @pool:      its number among the baselines, see run_is_baseline; NO_COLUMN
@@ -76,6 +79,11 @@ struct run {
 	uint64_t failed_at;
 	char *why;
 	const struct run *same, *baseline;
+	bool across;
+	struct partition_view seen[2];
+	unsigned int pair;
+	uint64_t unlike;
+	uint64_t more[PARTITION_PAIRS_MAX];
 	int pool;
 	uint8_t page[ZDEDUP_PAGE_SIZE];
 };
@@ -359,28 +367,54 @@ static bool same_policy(const struct replay_options *a,
 	return !strcmp(x, y) && (!memcgs || !strcmp(a->domain, b->domain));
 }
 
+/* What matters of sharing beside the digests. */
 static bool same_sharing(const struct run *run, const struct run *other)
 {
 	const struct replay_options *a = run->options, *b = other->options;
 
-	/* who shares nothing digests nothing */
 	if (!replay_dedups(a) || !replay_dedups(b))
 		return replay_dedups(a) == replay_dedups(b);
 	return same_policy(a, b, trace_summary(run->trace)->has_memcg) &&
-	       !strcmp(a->hash, b->hash) && a->seed == b->seed &&
 	       !strcmp(a->compare, b->compare) &&
 	       !strcmp(a->charge, b->charge) &&
 	       !strcmp(a->writeback, b->writeback);
 }
 
-bool run_follow(struct run *run, const struct run *other)
+/* Who shares nothing digests nothing. */
+static bool same_digests(const struct run *run, const struct run *other)
 {
+	const struct replay_options *a = run->options, *b = other->options;
+
+	return !replay_dedups(a) ||
+	       (!strcmp(a->hash, b->hash) && a->seed == b->seed);
+}
+
+static struct partition_view digests_seen(const struct run *run)
+{
+	return (struct partition_view){
+		.column = (unsigned int)run->digests,
+		.bits = zdedup_digest_bits(run->zd),
+	};
+}
+
+bool run_follow(struct run *run, const struct run *other, bool across_hashes)
+{
+	bool across = !same_digests(run, other);
+
 	/* who is to verify or to be timed does it */
 	if (run->has_bytes || other->has_bytes || other->same ||
 	    run->options->checkpoint_every || other->options->checkpoint_every ||
 	    !same_pool(run->options, other->options) ||
 	    !same_sharing(run, other))
 		return false;
+	if (across &&
+	    (!across_hashes || !zdedup_digests_only_compared(run->zd)))
+		return false;
+	run->across = across;
+	if (across) {
+		run->seen[0] = digests_seen(other);
+		run->seen[1] = digests_seen(run);
+	}
 	run->same = other;
 	zdedup_destroy(run->zd);
 	run->zd = NULL;
@@ -390,6 +424,23 @@ bool run_follow(struct run *run, const struct run *other)
 bool run_follows(const struct run *run)
 {
 	return run->same;
+}
+
+bool run_follows_across(const struct run *run, struct partition_view digests[2])
+{
+	memcpy(digests, run->seen, sizeof(run->seen));
+	return run->across;
+}
+
+void run_set_pair(struct run *run, unsigned int pair)
+{
+	run->pair = pair;
+}
+
+bool run_settled(const struct run *run, const struct partitions *partitions)
+{
+	return !run->across || (partitions_alike(partitions, run->pair) &&
+				!(run->same->unlike >> run->pair & 1));
 }
 
 bool run_needs_baseline(const struct run *run)
@@ -418,11 +469,18 @@ static void copy_result(struct run *run)
 {
 	const struct replay_result *from = &run->same->result;
 	struct replay_result *to = &run->result;
+	uint64_t more = run->same->more[run->pair];
 
 	to->stats = from->stats;
 	to->baseline = from->baseline;
 	to->hits = from->hits;
 	to->over_time = from->over_time;
+	if (!run->across)
+		return;
+	to->stats.candidates += more;
+	to->stats.compares += more;
+	to->stats.false_positives += more;
+	to->stats.walk_max = MAX(to->stats.walk_max, !!more);
 }
 
 /*---------------------------------------------------------------- failures */
@@ -751,22 +809,21 @@ static void choose_lane(struct run *run, const struct batch *batch)
 		run->lane.pool = batch->pool[run->pool];
 }
 
-void run_batch(struct run *run, const struct batch *batch,
-	       const void *const *bytes)
+/* The events from @i on, up to @end. */
+static void run_steps(struct run *run, const struct batch *batch,
+		      unsigned int i, unsigned int end,
+		      const void *const *bytes)
 {
-	unsigned int nr, ahead = run->large ? 0 : batch->nr;
+	unsigned int nr, ahead = run->large ? i : end;
 
-	choose_lane(run, batch);
-
-	for (unsigned int i = 0; i < batch->nr && !run->status; i += nr) {
+	for (; i < end && !run->status; i += nr) {
 		const struct step *step = &batch->steps[i];
 
 		if (i >= ahead) {
-			ahead = MIN(i + ZDEDUP_PREFETCH_MAX, batch->nr);
+			ahead = MIN(i + ZDEDUP_PREFETCH_MAX, end);
 			look_ahead(run, batch, i, ahead - i);
 			ask_for_batch(run, batch, ahead,
-				      MIN(ZDEDUP_PREFETCH_MAX,
-					  batch->nr - ahead));
+				      MIN(ZDEDUP_PREFETCH_MAX, end - ahead));
 		}
 		nr = 1;
 		if (step->op == TRACE_STORE) {
@@ -780,6 +837,86 @@ void run_batch(struct run *run, const struct batch *batch,
 		if (!run->status)
 			after_events(run, i, nr);
 	}
+}
+
+/*
+ * The doubts of one store and pair, before it: how many more contents would it have
+ * met and compared with the other hash? That is told where it meets one alone, and
+ * nothing by this run's own hash; else it is not known how the two go on.
+ */
+static unsigned int look_into(struct run *run, const struct batch *batch,
+			      unsigned int first, unsigned int end)
+{
+	const struct step *step = &batch->steps[batch->doubts[first].step];
+	uint64_t bit = 1ull << batch->doubts[first].pair;
+	unsigned int met = 0;
+
+	G_STATIC_ASSERT(PARTITION_PAIRS_MAX <= 8 * sizeof(run->unlike));
+	for (unsigned int i = first; i < end; i++) {
+		const struct doubt *doubt = &batch->doubts[i];
+		enum zdedup_meets meets = zdedup_meets(run->zd, step->memcg,
+						       doubt->other);
+
+		if (meets == ZDEDUP_MEETS_NONE)
+			continue;
+		if (met++ || meets == ZDEDUP_MEETS_OTHERS ||
+		    zdedup_meets(run->zd, step->memcg, doubt->own) !=
+			    ZDEDUP_MEETS_NONE)
+			run->unlike |= bit;
+	}
+	return met;
+}
+
+static uint64_t nr_lookups(const struct run *run)
+{
+	struct zdedup_stats stats;
+
+	zdedup_get_stats(run->zd, &stats);
+	return stats.lookups;
+}
+
+/* The store of @batch's doubts from *@first on, which comes to be behind them. */
+static void doubtful_store(struct run *run, const struct batch *batch,
+			   unsigned int *first, const void *const *bytes)
+{
+	unsigned int step = batch->doubts[*first].step, end = *first;
+	unsigned int met[PARTITION_PAIRS_MAX] = { 0 };
+	uint64_t lookups = nr_lookups(run);
+
+	/* as the store does first; if it fails, so does that */
+	memcgs_need(run->memcgs, batch->steps[step].memcg, run->zd);
+	while (*first < batch->nr_doubts && batch->doubts[*first].step == step) {
+		unsigned int pair = batch->doubts[*first].pair;
+
+		while (end < batch->nr_doubts &&
+		       batch->doubts[end].step == step &&
+		       batch->doubts[end].pair == pair)
+			end++;
+		met[pair] = look_into(run, batch, *first, end);
+		*first = end;
+	}
+	run_steps(run, batch, step, step + 1, bytes);
+	/* a policy may have let it pass */
+	if (!run->status && nr_lookups(run) != lookups)
+		for (unsigned int i = 0; i < PARTITION_PAIRS_MAX; i++)
+			run->more[i] += met[i];
+}
+
+void run_batch(struct run *run, const struct batch *batch,
+	       const void *const *bytes)
+{
+	unsigned int at = 0, i = 0;
+	/* who digests nothing looks nothing up */
+	unsigned int nr = run->digests == NO_COLUMN ? 0 : batch->nr_doubts;
+
+	choose_lane(run, batch);
+	while (i < nr && !run->status) {
+		run_steps(run, batch, at, batch->doubts[i].step, bytes);
+		at = batch->doubts[i].step + 1;
+		if (!run->status)
+			doubtful_store(run, batch, &i, bytes);
+	}
+	run_steps(run, batch, at, batch->nr, bytes);
 }
 
 /*------------------------------------------------------------------- finish */

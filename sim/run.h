@@ -15,6 +15,7 @@
 #include "census.h"
 #include "facts.h"
 #include "over-time.h"
+#include "partition.h"
 #include "replay-options.h"
 #include "timing.h"
 #include "zdedup.h"
@@ -88,11 +89,23 @@ bool run_needs_bytes(const struct run *run);
 unsigned int run_loads(const struct run *run);	/* LOADS_EMPTY or LOADS_KEEP */
 /*
  * Must @run give what @other gives, which was started before it? Then it takes no
- * batch, and run_finish copies. Both have been started.
+ * batch, and run_finish copies. Both have been started. @across_hashes: they may have
+ * two hashes, see run_follows_across.
  */
-bool run_follow(struct run *run, const struct run *other);
+bool run_follow(struct run *run, const struct run *other, bool across_hashes);
 /* Does it follow another, and take no batch? */
 bool run_follows(const struct run *run);
+/*
+ * Does it follow one of another hash? Then the digests of that and its own, as the
+ * models see them, are to be compared (partition.h), and to be told their number.
+ */
+bool run_follows_across(const struct run *run, struct partition_view digests[2]);
+void run_set_pair(struct run *run, unsigned int pair);
+/*
+ * At the end: does it give what the one of another hash gives that it follows? True of
+ * all others.
+ */
+bool run_settled(const struct run *run, const struct partitions *partitions);
 /* Is @run to be compared with one without dedup? */
 bool run_needs_baseline(const struct run *run);
 /*
