@@ -158,6 +158,83 @@ result "one thread or two: the same bytes" $?
 	cmp -s b.json b2.json
 result "whatever the order of the options" $?
 
+#------------------------------------------------- runs of two hashes that are one
+
+# Pages 0..4 of one crc32c: the polynomial, at five places. Pages 5..1204: of others.
+# confused DIR EVENT...: s SLOT PAGE [MEMCG [FOLIO]], l SLOT PAGE, i SLOT
+confused()
+{
+	mkdir -p "$1"
+	awk 'BEGIN {
+		for (p = 0; p < 1205; p++) {
+			start = sprintf("%08d", p < 5 ? 1 : p)
+			printf "%s", start
+			for (i = 1; i < 512; i++)
+				printf "%s", p < 5 && i == 8 * (p + 1) ? "PPPPPPPP" : "abcdefgh"
+		}
+	}' | LC_ALL=C sed 's/PPPPPPPP/'"$(printf '\220\024\217a\144fgh')"'/g' >"$1/pages.raw"
+	dir=$1
+	shift
+	printf '%s\n' "$@" | awk '
+		BEGIN { print "seq,time_us,op,slot,page,memcg,folio" }
+		{
+			op = $1 == "s" ? "store" : $1 == "l" ? "load" : "invalidate"
+			printf "%d,%d,%s,%d,%s,%d,%d\n", NR - 1, NR, op, $2, $1 == "i" ? "" : $3, $4, $5
+		}' >"$dir/ops.csv"
+}
+
+policies="always memcg adaptive zram-dedup same-page-sharing second-sight ksm:every=2"
+# as_alone NAME DIR HASHES: each run of the sweep is the replay of its configuration
+as_alone()
+{
+	bad=0
+	n=0
+	# shellcheck disable=SC2086
+	"$zdedup" sweep --hash "$3" --dedup "$(echo $policies | tr ' ' ',')" --jobs 2 --format json -o sweep.json "$2" 2>err || bad=1
+	for hash in $(echo "$3" | tr , ' '); do
+		for dedup in $policies; do
+			"$zdedup" replay --no-verify --hash "$hash" --dedup "$dedup" --format json "$2" >alone.json 2>err
+			run $n >together.json
+			cmp -s alone.json together.json || {
+				bad=1
+				echo "# run $n: $hash $dedup"
+			}
+			n=$((n + 1))
+		done
+	done
+	result "two hashes: $1" $bad
+}
+
+# false_of DIR: false positives of always by crc32c
+false_of()
+{
+	"$zdedup" replay --no-verify --hash crc32c --dedup always --format json "$1" |
+		sed -n 's/.*"false_positives": \([0-9]*\).*/\1/p'
+}
+
+both="xxh64,crc32c crc32c,xxh64"
+confused never "s 0 0" "s 1 5" "i 0" "s 2 1" "s 3 1" "l 2 1" "l 3 1" "s 4 2" "s 5 5"
+confused met "s 0 0" "s 1 1" "s 2 5" "i 0" "s 3 1" "s 4 6" "s 5 6"
+confused both "s 0 0" "s 1 1" "s 2 0" "s 3 1" "s 4 1"
+confused three "s 0 0" "s 1 1" "s 2 2" "s 3 3" "i 0" "i 1" "s 4 0"
+confused apart "s 0 0 1" "s 1 1 2" "s 2 1 1" "i 0" "s 3 0 2" "s 4 0 2"
+confused folio "s 0 0 0 0" "s 1 1 0 7" "s 2 5 0 7" "s 3 2 0 7" "s 4 6 0 0"
+# adaptive has gone to rest when the second comes
+confused rests "s 0 0" "$(seq 5 1204 | sed 's/.*/s & &/')" "s 2000 1" "s 2001 0"
+for order in $both; do
+	as_alone "confused pages that never meet ($order)" never $order
+	as_alone "one that meets another ($order)" met $order
+	as_alone "that are found beside another ($order)" both $order
+	as_alone "several of one digest ($order)" three $order
+	as_alone "in two domains ($order)" apart $order
+	as_alone "in a folio ($order)" folio $order
+	as_alone "that a policy lets pass ($order)" rests $order
+	as_alone "none at all ($order)" b $order
+done
+[ "$(false_of never) $(false_of met)" = "0 1" ]
+result "the pages are of one crc32c, and meet when they are said to" $?
+as_alone "of few bits" a xxh64:bits=9,xxh64:bits=11,crc32c:bits=13,xxh64
+
 printf '[1]\nparent=0\nzswap.max=0\nzswap.writeback=false\n' >memcgs.conf
 "$zdedup" sweep --memcg-config memcgs.conf --totalram 2M --kernel 7.2,6.1 --dedup always --format json a >sweep.json 2>err
 bad=$?
