@@ -117,8 +117,11 @@ static void prefetch_objects(struct zdedup *zd, const struct group *g)
 void zdedup_prefetch(struct zdedup *zd, const struct zdedup_hint *hint,
 		     unsigned int nr)
 {
-	struct group g = { .nr = min(nr, ZDEDUP_PREFETCH_MAX) };
+	struct group g;
 
+	/* the arrays are filled as far as they are read */
+	g.nr = min(nr, ZDEDUP_PREFETCH_MAX);
+	g.nr_entries = g.nr_contents = g.nr_buckets = 0;
 	prefetch_places(zd, hint, &g);
 	prefetch_entries(&g);
 	prefetch_contents(&g);

@@ -905,9 +905,8 @@ uint64_t zdedup_add_counts(struct zdedup *zd, struct zdedup_counts *sum)
 	u64 zero = atomic_long_read(&zd->live_zero);
 	u64 device = atomic_long_read(&zd->live_device);
 	struct zswap_dedup *d = &zd->zs.dedup;
-	u64 pages, zspages;
+	struct zswap_pool_sizes pool = zswap_pool_sizes(&zd->zs);
 
-	zswap_pool_sizes(&zd->zs, &pages, &zspages);
 	sum->moments++;
 	sum->stored_pages += stored;
 	sum->live_zero += zero;
@@ -916,8 +915,8 @@ uint64_t zdedup_add_counts(struct zdedup *zd, struct zdedup_counts *sum)
 	sum->pages_sharing += atomic_long_read(&d->pages_sharing);
 	sum->pages_unshared += atomic_long_read(&d->pages_unshared);
 	sum->payload_bytes += atomic_long_read(&d->payload_bytes);
-	sum->pool_pages += pages;
-	sum->zspages += zspages;
+	sum->pool_pages += pool.pages;
+	sum->zspages += pool.zspages;
 	sum->tree_nodes += READ_ONCE(zd->tree_nodes.nr);
 	if (READ_ONCE(zd->built_with_dedup)) {
 		sum->index_bytes +=

@@ -48,20 +48,22 @@ static unsigned long zswap_accept_thr_pages(struct zswap *zs)
 	       100;
 }
 
-static void zswap_sum_pools(struct zswap *zs, u64 *pages, u64 *zspages)
+static struct zswap_pool_sizes zswap_sum_pools(struct zswap *zs)
 {
+	struct zswap_pool_sizes sum;
 	struct zswap_pool *pool;
 
 	spin_lock(&zs->pools_lock);
 	pool = list_first_entry(&zs->pools, struct zswap_pool, list);
-	*pages = zpool_total_pages(&pool->zpool);
-	*zspages = zpool_nr_zspages(&pool->zpool);
+	sum.pages = zpool_total_pages(&pool->zpool);
+	sum.zspages = zpool_nr_zspages(&pool->zpool);
 	/* Retired pools count as long as they hold anything. */
 	list_for_each_entry_continue(pool, &zs->pools, list) {
-		*pages += zpool_total_pages(&pool->zpool);
-		*zspages += zpool_nr_zspages(&pool->zpool);
+		sum.pages += zpool_total_pages(&pool->zpool);
+		sum.zspages += zpool_nr_zspages(&pool->zpool);
 	}
 	spin_unlock(&zs->pools_lock);
+	return sum;
 }
 
 /*
@@ -70,27 +72,23 @@ static void zswap_sum_pools(struct zswap *zs, u64 *pages, u64 *zspages)
  */
 static void zswap_update_total_pages(struct zswap *zs)
 {
-	u64 pages, zspages;
-
-	if (!zs->behaviour->frontswap)
-		return;
-	zswap_sum_pools(zs, &pages, &zspages);
-	atomic_long_set(&zs->counted_pages, pages);
+	if (zs->behaviour->frontswap)
+		atomic_long_set(&zs->counted_pages,
+				zswap_sum_pools(zs).pages);
 }
 
-void zswap_pool_sizes(struct zswap *zs, u64 *pages, u64 *zspages)
+struct zswap_pool_sizes zswap_pool_sizes(struct zswap *zs)
 {
-	zswap_sum_pools(zs, pages, zspages);
+	struct zswap_pool_sizes sum = zswap_sum_pools(zs);
+
 	if (zs->behaviour->frontswap)
-		*pages = atomic_long_read(&zs->counted_pages);
+		sum.pages = atomic_long_read(&zs->counted_pages);
+	return sum;
 }
 
 u64 zswap_total_pages(struct zswap *zs)
 {
-	u64 pages, zspages;
-
-	zswap_pool_sizes(zs, &pages, &zspages);
-	return pages;
+	return zswap_pool_sizes(zs).pages;
 }
 
 /*

@@ -441,7 +441,12 @@ int zswap_set_compressor(struct zswap *zs, const struct zcomp_ops *comp,
 			 const struct zcomp_params *params);
 u64 zswap_total_pages(struct zswap *zs);
 /* Pages and zspage descriptors of all pools, retired ones included. */
-void zswap_pool_sizes(struct zswap *zs, u64 *pages, u64 *zspages);
+struct zswap_pool_sizes {
+	u64 pages;
+	u64 zspages;
+};
+
+struct zswap_pool_sizes zswap_pool_sizes(struct zswap *zs);
 unsigned long zswap_compact(struct zswap *zs);
 /* The facts of @page as the current pool sees it, but for its identity; the digest as the policy would have it made. */
 void zswap_page_facts(struct zswap *zs, const void *page,
