@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * cmd-sweep.c - zdedup sweep: every combination of options, in one pass over each trace
+ * (two where a hash confuses what another does not)
  */
 #include <inttypes.h>
 #include <string.h>
@@ -172,8 +173,8 @@ static GPtrArray *without_result(const struct sweep *sweep,
 }
 
 /*
- * One pass for those: reports all that it settles. *found: what other passes may take
- * over; given to this one and, without a failure, taken from it again.
+ * One pass for those: reports all that it settles. @how->found is what other passes may
+ * take over; given to this one and, without a failure, taken from it again.
  */
 static int take_pass(struct sweep *sweep, struct trace *trace,
 		     struct run *const *runs, unsigned int loads,

@@ -394,9 +394,10 @@ cp a/pages.raw fails
 # the compressors of two runs do not know the length of one content each
 "$fingerprint" fails far.zdt xxh64 'lz4@7.2!2' 'zstd:level=1@7.2!1'
 "$fingerprint" fails near.zdt xxh64 'lz4@7.2!3' 'zstd:level=1@7.2!2'
+"$fingerprint" fails turned.zdt xxh64 'lz4@7.2!2' 'zstd:level=1@7.2!3'
 "$fingerprint" fails last.zdt xxh64 lz4@7.2 zstd:level=1@7.2
 for jobs in 1 2 3; do
-	for word in far:20000 near:45000; do
+	for word in far:20000 near:45000 turned:45000; do
 		t=${word%:*}.zdt
 		exits "two runs fail, $t, $jobs jobs" 3 sweep --compressor lz4,zstd:level=1 --dedup none,always --jobs $jobs $t
 		said "what comes first in the trace" err "$t: event ${word#*:}: slot ${word#*:} is stored a page whose length"

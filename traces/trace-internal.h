@@ -42,8 +42,8 @@ struct zdt;
 /**
  * struct trace - one open trace
  * @pages: the file, for readers of files; or the pages, back to back
- * @seq:   the number of the next event; @drop_at: of that before which what is mapped
- *         is dropped next
+ * @seq:   the number of the next event; @dropped_at: what it was when what is mapped
+ *         was dropped last
  * @columns: facts of the pages, with room for @columns_room
  * @zdt:   of the .zdt reader only
  *
@@ -71,7 +71,7 @@ struct trace {
 	struct trace_map pages;
 	struct trace_columns columns;
 	uint64_t columns_room;
-	uint64_t seq, drop_at;
+	uint64_t seq, dropped_at;
 	struct zdt *zdt;
 
 	struct trace_map built;

@@ -270,9 +270,7 @@ static void drop_maps(struct trace *trace)
 {
 	unsigned int i;
 
-	trace->drop_at = trace->seq +
-			 (trace->summary.nr_pages > TRACE_LARGE_PAGES ?
-				  DROP_EVERY_OF_LARGE : DROP_EVERY);
+	trace->dropped_at = trace->seq;
 	trace_map_drop(&trace->pages);
 	trace_map_drop(&trace->list);
 	for (i = 0; i < trace->nr_more; i++)
@@ -284,8 +282,10 @@ int trace_read(struct trace *trace, struct trace_event *events,
 	       unsigned int nr, char *buf, size_t size)
 {
 	const struct trace_why why = { buf, size };
+	unsigned int every = trace->summary.nr_pages > TRACE_LARGE_PAGES ?
+				     DROP_EVERY_OF_LARGE : DROP_EVERY;
 
-	if (trace->seq >= trace->drop_at)
+	if (trace->seq - trace->dropped_at >= every)
 		drop_maps(trace);
 	if (trace->reader->read)
 		return trace->reader->read(trace, events, nr, &why);
@@ -300,7 +300,7 @@ int trace_next(struct trace *trace, struct trace_event *ev, char *buf,
 
 int trace_rewind(struct trace *trace)
 {
-	trace->seq = trace->drop_at = 0;
+	trace->seq = trace->dropped_at = 0;
 	trace->pos = trace->first;
 	trace->stored = 0;
 	if (trace->reader->rewind)

@@ -312,7 +312,7 @@ struct zswap_policy_params {
  * @looks_up: some pages are hashed and looked up; false of "none" alone
  * @create, @destroy: the state; create returns NULL when out of memory. Optional
  * @memory:   bytes that the state takes, for the account of metadata. Optional
- * @lookup:   is this store to be hashed and looked up?
+ * @lookup:   is this store to be hashed and looked up? Asked where @looks_up
  * @domain:   contents are shared inside one domain of this kind, or of the
  *            configured one if that is narrower
  * @outcome:  a lookup is over: it found a content to share, or none. Optional

@@ -227,12 +227,14 @@ static void check_c3_wrong_bucket(void **unused)
 static void check_c3_content_without_an_entry(void **unused)
 {
 	struct zdedup *zd = model_small();
-	struct zswap_content *c = content_at(zd, 2), orphan = *c;
+	struct zswap_content *c = content_at(zd, 2), orphan;
 	struct hlist_head *bucket;
 	struct zswap_stripe *stripe = stripe_of(zd, c, &bucket);
 
 	(void)unused;
 	assert_non_null(stripe);
+	/* it has no list of entries */
+	memcpy(&orphan, c, offsetof(struct zswap_content, entries));
 	orphan.sharers = 1;
 	BREAK(zd, "C3: a content in the index without an entry",
 	      (hlist_add_head(&orphan.node, bucket), stripe->nr++),

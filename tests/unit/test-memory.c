@@ -10,6 +10,7 @@
 #include "env/env.h"
 #include "model.h"
 
+#include <malloc.h>
 #include <unistd.h>
 
 #define CONTENTS (1u << 20)
@@ -56,7 +57,9 @@ static void take(struct zdedup *zd, struct usage *u)
 	u->entries = (double)s.stored_pages * sizeof(struct zswap_entry);
 	u->trees = (double)zd->tree_nodes.nr * zd->zs.behaviour->node_bytes;
 	u->contents = (double)s.contents *
-		      offsetof(struct zswap_content, entries);
+		      (zd->zs.dedup.maps_sharers ?
+			       sizeof(struct zswap_content) :
+			       offsetof(struct zswap_content, entries));
 	u->objects = (double)s.contents * IDEAL_OBJECT;
 	u->index = (double)atomic_long_read(&zd->zs.dedup.index_bytes);
 	u->resident = resident();
@@ -91,16 +94,18 @@ static void same(const char *what, double counted, double found)
 			 found);
 }
 
-static void the_process_takes_what_is_counted(void **unused)
+static void process_takes_what_is_counted(const char *charge)
 {
 	struct zdedup_config config;
 	struct usage start, distinct, twice;
 	struct zdedup *zd;
 	double counted;
 
-	(void)unused;
+	/* what a model before this one took is given back */
+	malloc_trim(0);
 	zdedup_config_init(&config);
 	config.dedup = "always";
+	config.charge = charge;
 	config.zpool = "ideal";
 	config.lengths_only = true;
 	assert_int_equal(zdedup_create(&config, &zd, NULL), 0);
@@ -126,6 +131,19 @@ static void the_process_takes_what_is_counted(void **unused)
 		     twice.resident - distinct.resident);
 	}
 	zdedup_destroy(zd);
+}
+
+static void the_process_takes_what_is_counted(void **unused)
+{
+	(void)unused;
+	process_takes_what_is_counted("full");
+}
+
+/* Contents know their sharers then, and are larger. */
+static void it_does_where_sharers_are_mapped(void **unused)
+{
+	(void)unused;
+	process_takes_what_is_counted("first");
 }
 
 /* Digest, link and share of the buckets, when these have just doubled. */
@@ -167,6 +185,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_process_takes_what_is_counted),
+		cmocka_unit_test(it_does_where_sharers_are_mapped),
 		cmocka_unit_test(the_structures_are_small),
 	};
 
