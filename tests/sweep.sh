@@ -120,6 +120,18 @@ run()
 		/^    [}]/ && k == n + 1 { exit }' sweep.json | sed '$s/},$/}/'
 }
 
+# alone OPTION... TRACE: is run $n of sweep.json, the next one, that replay? Else $bad.
+alone()
+{
+	"$zdedup" replay --no-verify --format json "$@" >alone.json 2>err
+	run $n >together.json
+	cmp -s alone.json together.json || {
+		bad=1
+		echo "# run $n: $*"
+	}
+	n=$((n + 1))
+}
+
 n=0
 lists="--kernel 7.2,6.1 --compressor lz4,zstd:level=1 --dedup none,always,memcg --hash xxh64,crc32c:bits=6 --zpool zsmalloc,zbud"
 # shellcheck disable=SC2086
@@ -131,14 +143,8 @@ for t in a b; do
 			for zpool in zsmalloc zbud; do
 				for hash in xxh64 crc32c:bits=6; do
 					for dedup in none always memcg; do
-						"$zdedup" replay --no-verify --kernel $kernel --compressor $compressor \
-							--dedup $dedup --hash $hash --zpool $zpool --format json $t >alone.json 2>err
-						run $n >together.json
-						cmp -s alone.json together.json || {
-							bad=1
-							echo "# run $n: $t $kernel $compressor $dedup $hash $zpool"
-						}
-						n=$((n + 1))
+						alone --kernel $kernel --compressor $compressor \
+							--dedup $dedup --hash $hash --zpool $zpool $t
 					done
 				done
 			done
@@ -193,13 +199,7 @@ as_alone()
 	"$zdedup" sweep --hash "$3" --dedup "$(echo $policies | tr ' ' ',')" --jobs 2 --format json -o sweep.json "$2" 2>err || bad=1
 	for hash in $(echo "$3" | tr , ' '); do
 		for dedup in $policies; do
-			"$zdedup" replay --no-verify --hash "$hash" --dedup "$dedup" --format json "$2" >alone.json 2>err
-			run $n >together.json
-			cmp -s alone.json together.json || {
-				bad=1
-				echo "# run $n: $hash $dedup"
-			}
-			n=$((n + 1))
+			alone --hash "$hash" --dedup "$dedup" "$2"
 		done
 	done
 	result "two hashes: $1" $bad
@@ -240,11 +240,8 @@ printf '[1]\nparent=0\nzswap.max=0\nzswap.writeback=false\n' >memcgs.conf
 bad=$?
 n=0
 for kernel in 7.2 6.1; do
-	"$zdedup" replay --no-verify --memcg-config memcgs.conf --totalram 2M --kernel $kernel --dedup always --format json a >alone.json
-	run $n >together.json
-	cmp -s alone.json together.json || bad=1
+	alone --memcg-config memcgs.conf --totalram 2M --kernel $kernel --dedup always a
 	grep -q '"kept_in_memory": [1-9]' together.json || bad=1
-	n=$((n + 1))
 done
 result "with a limit, and stores that stay in memory" $bad
 mkdir gone && cp b/pages.raw gone/ && cat >gone/ops.csv <<END

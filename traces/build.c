@@ -116,14 +116,6 @@ int trace_build_event(struct trace *trace, const struct trace_event *ev,
 			 trace->path, why);
 }
 
-int trace_build_facts(struct trace *trace, const struct trace_facts *facts,
-		      const struct trace_why *why)
-{
-	trace->summary.has_facts = true;
-	trace->summary.nr_pages++;
-	return trace_facts_add(trace, facts, why);
-}
-
 int trace_build_end(struct trace *trace, const struct trace_why *why)
 {
 	return spool_map(&trace->event_spool, &trace->built, trace->path, why);

@@ -64,8 +64,8 @@ int trace_facts_word(struct trace *trace, uint64_t page, uint64_t word,
 	return 0;
 }
 
-int trace_facts_add(struct trace *trace, const struct trace_facts *facts,
-		    const struct trace_why *why)
+int trace_build_facts(struct trace *trace, const struct trace_facts *facts,
+		      const struct trace_why *why)
 {
 	struct trace_columns *c = &trace->columns;
 	int ret = trace_facts_room(trace, 1, why);
@@ -75,6 +75,8 @@ int trace_facts_add(struct trace *trace, const struct trace_facts *facts,
 		ret = trace_facts_word(trace, c->nr, facts->word, why);
 	if (ret)
 		return ret;
+	trace->summary.has_facts = true;
+	trace->summary.nr_pages++;
 	c->class[c->nr] = facts->class;
 	if (c->digest)
 		memcpy(c->digest[c->nr], facts->digest, sizeof(*c->digest));

@@ -177,7 +177,7 @@ int trace_index_done(struct trace *trace, const struct trace_why *why);
 int trace_index_next(struct trace *trace, struct trace_event *ev,
 		     const struct trace_why *why);
 
-/* Of more pages (1 GiB), what is mapped of a trace is kept small: see trace_next() */
+/* Of more pages (1 GiB), what is mapped of a trace is kept small: see trace_read() */
 #define TRACE_LARGE_PAGES (1024u << (20 - 12))
 
 /* spill.c */
@@ -207,8 +207,6 @@ int trace_pwrite_all(int fd, const void *data, size_t len, uint64_t at);
  */
 int trace_build_event(struct trace *trace, const struct trace_event *ev,
 		      const struct trace_why *why);
-int trace_build_facts(struct trace *trace, const struct trace_facts *facts,
-		      const struct trace_why *why);
 int trace_build_end(struct trace *trace, const struct trace_why *why);
 int trace_built_next(struct trace *trace, struct trace_event *ev,
 		     const struct trace_why *why);
@@ -218,6 +216,7 @@ void trace_count(struct trace_summary *sum, const struct trace_event *ev);
 
 /*
  * facts.c: facts of pages, in their order. summary.digest and its lengths are set before.
+ * trace_build_facts: adds those of the next page to trace and summary, see above.
  * trace_facts_room: there is room for @nr more, which the caller puts into trace->columns.
  * trace_facts_word: of a page for which there is room.
  */
@@ -225,8 +224,8 @@ int trace_facts_room(struct trace *trace, uint64_t nr,
 		     const struct trace_why *why);
 int trace_facts_word(struct trace *trace, uint64_t page, uint64_t word,
 		     const struct trace_why *why);
-int trace_facts_add(struct trace *trace, const struct trace_facts *facts,
-		    const struct trace_why *why);
+int trace_build_facts(struct trace *trace, const struct trace_facts *facts,
+		      const struct trace_why *why);
 void trace_facts_free(struct trace *trace);
 
 /* zdt-read.c */
