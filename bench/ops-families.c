@@ -125,7 +125,7 @@ static int zpool_round(struct ops *ops, const char *name)
 	ops_note(ops, "malloc", name, (ops_clock() - begun) / ops->nr);
 	begun = ops_clock();
 	for (unsigned int i = 0; i < ops->nr && !err; i++)
-		zpool->free(pool, handle[(size_t)i * STRIDE % ops->nr]);
+		zpool->free(pool, &handle[(size_t)i * STRIDE % ops->nr]);
 	ops_note(ops, "free", name, (ops_clock() - begun) / ops->nr);
 	/* after an error its objects still live, and the program ends */
 	if (!err)

@@ -193,7 +193,7 @@ static void zswap_content_unpin(struct zswap *zs, struct zswap_content *content)
 		return;
 	if (content->shareable)
 		atomic_long_dec(&zs->dedup.shareable);
-	zpool_free(&pool->zpool, content->handle);
+	zpool_free(&pool->zpool, &content->handle);
 	zswap_content_cache_free(zs, content);
 	/* last: it may take the allocator down */
 	zswap_pool_put(pool);
@@ -481,11 +481,11 @@ void zswap_stored_digest(struct zswap *zs, struct zswap_content *content,
 {
 	struct zpool *zpool = &content->pool->zpool;
 	struct zswap_comp_ctx *ctx = zswap_ctx_get_cpu_lock(content->pool);
-	const void *src = zpool_obj_read_begin(zpool, content->handle,
+	const void *src = zpool_obj_read_begin(zpool, &content->handle,
 					       content->length, ctx->buffer);
 
 	zswap_digest_stored(zs, src, content->length, ctx->page, digest);
-	zpool_obj_read_end(zpool, content->handle, src);
+	zpool_obj_read_end(zpool, &content->handle, src);
 	zswap_ctx_put_unlock(ctx);
 	zswap_cut_digest(zs->dedup.hash_bits, digest);
 }
@@ -498,12 +498,12 @@ static bool zswap_stored_equal(struct zswap_comp_ctx *ctx,
 	const void *src;
 	bool equal;
 
-	src = zpool_obj_read_begin(zpool, a->handle, a->length, ctx->buffer);
+	src = zpool_obj_read_begin(zpool, &a->handle, a->length, ctx->buffer);
 	memcpy(ctx->page, src, a->length);
-	zpool_obj_read_end(zpool, a->handle, src);
-	src = zpool_obj_read_begin(zpool, b->handle, b->length, ctx->buffer);
+	zpool_obj_read_end(zpool, &a->handle, src);
+	src = zpool_obj_read_begin(zpool, &b->handle, b->length, ctx->buffer);
 	equal = !memcmp(ctx->page, src, b->length);
-	zpool_obj_read_end(zpool, b->handle, src);
+	zpool_obj_read_end(zpool, &b->handle, src);
 	return equal;
 }
 
@@ -546,10 +546,10 @@ static int zswap_compressed_equal(struct zswap_comp_ctx *ctx,
 	if (pool->comp->compress(ctx->ctx, page, ctx->page, &dlen) ||
 	    dlen != content->length)
 		return 0;
-	src = zpool_obj_read_begin(&pool->zpool, content->handle, dlen,
+	src = zpool_obj_read_begin(&pool->zpool, &content->handle, dlen,
 				   ctx->buffer);
 	ret = !memcmp(src, ctx->page, dlen);
-	zpool_obj_read_end(&pool->zpool, content->handle, src);
+	zpool_obj_read_end(&pool->zpool, &content->handle, src);
 	return ret;
 }
 
@@ -569,10 +569,10 @@ int zswap_content_compare(struct zswap *zs, struct zswap_content *content,
 	if (lk->own) {
 		ret = zswap_own_compare(zs, ctx, content, lk);
 	} else if (content->kind == ZSWAP_CONTENT_RAW) {
-		src = zpool_obj_read_begin(zpool, content->handle, PAGE_SIZE,
+		src = zpool_obj_read_begin(zpool, &content->handle, PAGE_SIZE,
 					   ctx->buffer);
 		ret = !memcmp(src, lk->page, PAGE_SIZE);
-		zpool_obj_read_end(zpool, content->handle, src);
+		zpool_obj_read_end(zpool, &content->handle, src);
 	} else if (zs->dedup.compare == ZSWAP_COMPARE_COMPRESSED) {
 		ret = zswap_compressed_equal(ctx, content, lk->page);
 	} else {

@@ -55,7 +55,7 @@ enum zswap_content_kind {
  * @digest_hi: and its high word, 0 for hashes of 64 bits and fewer
  * @identity:  in a pool without bytes, in that place: what stands for them in a compare
  * @pool:      its pool; the content holds a reference
- * @handle:    the allocator's cookie for the bytes
+ * @handle:    the allocator's, for the bytes; never copied, see struct zpool_ops
  * @refs:      1 while @sharers > 0, plus 1 for each lookup that has it pinned; the
  *             bytes are freed when it reaches 0
  * @sharers:   entries that refer to it; under the stripe lock when @shareable

@@ -3,7 +3,7 @@
  * prefetch.c - the memory that the next events will touch, asked for at once
  *
  * A model of a million slots lies in a hundred megabytes, and what one event touches
- * there hangs together by pointers: slot, entry, content, handle, zspage. A processor
+ * there hangs together by pointers: slot, entry, content, zspage. A processor
  * waits for each in turn, but can wait for those of many events at once. So a group of
  * events goes that way together, link by link, before the first of them begins:
  * nothing changes meanwhile, so each pointer is as good as when it was read (Chen,
@@ -98,7 +98,7 @@ static void prefetch_objects(struct zdedup *zd, const struct group *g)
 {
 	const struct zswap_pool *pool = list_first_entry(
 		&zd->zs.pools, struct zswap_pool, list);
-	unsigned long handle[ZDEDUP_PREFETCH_MAX];
+	const unsigned long *handle[ZDEDUP_PREFETCH_MAX];
 	unsigned int nr = 0, i;
 
 	for (i = 0; i < g->nr_contents; i++) {
@@ -108,7 +108,7 @@ static void prefetch_objects(struct zdedup *zd, const struct group *g)
 		}
 		/* freed with the slot, if nobody else has it */
 		if (g->content[i]->pool == pool && g->content[i]->sharers == 1)
-			handle[nr++] = g->content[i]->handle;
+			handle[nr++] = &g->content[i]->handle;
 	}
 	if (pool->zpool.ops->prefetch_free)
 		pool->zpool.ops->prefetch_free(pool->zpool.priv, handle, nr);

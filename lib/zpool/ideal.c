@@ -42,9 +42,9 @@ struct ideal_object {
 	unsigned char data[];
 };
 
-static struct ideal_object *handle_to_object(unsigned long handle)
+static struct ideal_object *handle_to_object(const unsigned long *handle)
 {
-	return (struct ideal_object *)handle;
+	return (struct ideal_object *)*handle;
 }
 
 static void *ideal_create(const struct zpool_config *config)
@@ -100,7 +100,7 @@ static int ideal_malloc(void *priv, size_t size, unsigned long *handle)
 	return 0;
 }
 
-static void ideal_free(void *priv, unsigned long handle)
+static void ideal_free(void *priv, const unsigned long *handle)
 {
 	struct ideal_pool *pool = priv;
 	struct ideal_object *object = handle_to_object(handle);
@@ -112,8 +112,8 @@ static void ideal_free(void *priv, unsigned long handle)
 	kfree(object);
 }
 
-static void ideal_obj_write(void *priv, unsigned long handle, const void *src,
-			    size_t len)
+static void ideal_obj_write(void *priv, const unsigned long *handle,
+			    const void *src, size_t len)
 {
 	struct ideal_pool *pool = priv;
 	struct ideal_object *object = handle_to_object(handle);
@@ -123,7 +123,7 @@ static void ideal_obj_write(void *priv, unsigned long handle, const void *src,
 	memcpy(object->data, src, len);
 }
 
-static const void *ideal_obj_read_begin(void *priv, unsigned long handle,
+static const void *ideal_obj_read_begin(void *priv, const unsigned long *handle,
 					size_t len, void *local_copy)
 {
 	struct ideal_object *object = handle_to_object(handle);
@@ -134,7 +134,7 @@ static const void *ideal_obj_read_begin(void *priv, unsigned long handle,
 	return object->data;
 }
 
-static void ideal_obj_read_end(void *priv, unsigned long handle,
+static void ideal_obj_read_end(void *priv, const unsigned long *handle,
 			       const void *mem)
 {
 	(void)priv;

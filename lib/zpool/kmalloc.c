@@ -123,9 +123,9 @@ struct km_pool {
 	bool lengths_only;
 };
 
-static struct km_object *handle_to_object(unsigned long handle)
+static struct km_object *handle_to_object(const unsigned long *handle)
 {
-	return (struct km_object *)handle;
+	return (struct km_object *)*handle;
 }
 
 /* kmalloc_index: the least class that has room. */
@@ -337,7 +337,7 @@ static int km_malloc(void *priv, size_t size, unsigned long *handle)
 	return 0;
 }
 
-static void km_free(void *priv, unsigned long handle)
+static void km_free(void *priv, const unsigned long *handle)
 {
 	struct km_object *object = handle_to_object(handle);
 	struct km_slab *slab, *next;
@@ -362,8 +362,8 @@ static unsigned char *object_bytes(const struct km_object *object)
 	       (size_t)object->index * km_geometry[slab->class].size;
 }
 
-static void km_obj_write(void *priv, unsigned long handle, const void *src,
-			 size_t len)
+static void km_obj_write(void *priv, const unsigned long *handle,
+			 const void *src, size_t len)
 {
 	struct km_object *object = handle_to_object(handle);
 	struct km_pool *pool = priv;
@@ -373,7 +373,7 @@ static void km_obj_write(void *priv, unsigned long handle, const void *src,
 	memcpy(object_bytes(object), src, len);
 }
 
-static const void *km_obj_read_begin(void *priv, unsigned long handle,
+static const void *km_obj_read_begin(void *priv, const unsigned long *handle,
 				     size_t len, void *local_copy)
 {
 	struct km_object *object = handle_to_object(handle);
@@ -382,7 +382,8 @@ static const void *km_obj_read_begin(void *priv, unsigned long handle,
 	return object_bytes(object);
 }
 
-static void km_obj_read_end(void *priv, unsigned long handle, const void *mem)
+static void km_obj_read_end(void *priv, const unsigned long *handle,
+			    const void *mem)
 {
 	WARN_ON_ONCE(mem != object_bytes(handle_to_object(handle)));
 }

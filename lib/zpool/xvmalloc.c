@@ -97,9 +97,9 @@ struct xv_pool {
 	bool lengths_only;
 };
 
-static struct xv_block *handle_to_block(unsigned long handle)
+static struct xv_block *handle_to_block(const unsigned long *handle)
 {
-	return (struct xv_block *)handle;
+	return (struct xv_block *)*handle;
 }
 
 /*********************************
@@ -357,7 +357,7 @@ static int xv_malloc(void *priv, size_t size, unsigned long *handle)
 	return 0;
 }
 
-static void xv_free(void *priv, unsigned long handle)
+static void xv_free(void *priv, const unsigned long *handle)
 {
 	struct xv_block *block = handle_to_block(handle), *near;
 	struct xv_pool *pool = priv;
@@ -394,8 +394,8 @@ static unsigned char *block_bytes(const struct xv_block *block)
 	return block->page->mem + block->offset + XV_ALIGN;
 }
 
-static void xv_obj_write(void *priv, unsigned long handle, const void *src,
-			 size_t len)
+static void xv_obj_write(void *priv, const unsigned long *handle,
+			 const void *src, size_t len)
 {
 	struct xv_block *block = handle_to_block(handle);
 	struct xv_pool *pool = priv;
@@ -405,7 +405,7 @@ static void xv_obj_write(void *priv, unsigned long handle, const void *src,
 	memcpy(block_bytes(block), src, len);
 }
 
-static const void *xv_obj_read_begin(void *priv, unsigned long handle,
+static const void *xv_obj_read_begin(void *priv, const unsigned long *handle,
 				     size_t len, void *local_copy)
 {
 	struct xv_block *block = handle_to_block(handle);
@@ -414,7 +414,8 @@ static const void *xv_obj_read_begin(void *priv, unsigned long handle,
 	return block_bytes(block);
 }
 
-static void xv_obj_read_end(void *priv, unsigned long handle, const void *mem)
+static void xv_obj_read_end(void *priv, const unsigned long *handle,
+			    const void *mem)
 {
 	WARN_ON_ONCE(mem != block_bytes(handle_to_block(handle)));
 }

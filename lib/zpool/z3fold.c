@@ -435,10 +435,10 @@ static int z3fold_malloc(void *priv, size_t size, unsigned long *result)
  * The page keeps its list, though it has more room now, until it is compacted:
  * at once if it is in none, later otherwise.
  */
-static void z3fold_free(void *priv, unsigned long value)
+static void z3fold_free(void *priv, const unsigned long *value)
 {
 	struct z3fold_pool *pool = priv;
-	struct z3fold_handle *handle = (struct z3fold_handle *)value;
+	struct z3fold_handle *handle = (struct z3fold_handle *)*value;
 	struct z3fold_header *zhdr;
 
 	spin_lock(&pool->lock);
@@ -460,7 +460,7 @@ static void z3fold_free(void *priv, unsigned long value)
 }
 
 /* Link by link, each of all handles before the next (lib/env/prefetch.c). */
-static void z3fold_prefetch_free(void *priv, const unsigned long *value,
+static void z3fold_prefetch_free(void *priv, const unsigned long *const *value,
 				 unsigned int nr)
 {
 	const struct z3fold_header *zhdr;
@@ -468,14 +468,14 @@ static void z3fold_prefetch_free(void *priv, const unsigned long *value,
 
 	(void)priv;
 	for (i = 0; i < nr; i++)
-		prefetchw((const struct z3fold_handle *)value[i]);
+		prefetchw((const struct z3fold_handle *)*value[i]);
 	for (i = 0; i < nr; i++) {
-		zhdr = ((const struct z3fold_handle *)value[i])->zhdr;
+		zhdr = ((const struct z3fold_handle *)*value[i])->zhdr;
 		prefetchw(zhdr);
 		prefetchw(&zhdr->claimed);
 	}
 	for (i = 0; i < nr; i++) {
-		zhdr = ((const struct z3fold_handle *)value[i])->zhdr;
+		zhdr = ((const struct z3fold_handle *)*value[i])->zhdr;
 		prefetchw(zhdr->buddy.prev);
 		prefetchw(zhdr->buddy.next);
 	}
@@ -485,10 +485,10 @@ static void z3fold_prefetch_free(void *priv, const unsigned long *value,
 * access
 **********************************/
 /* z3fold_map: pins the object in its place and returns its bytes. */
-static unsigned char *obj_pin(struct z3fold_pool *pool, unsigned long value,
+static unsigned char *obj_pin(struct z3fold_pool *pool, const unsigned long *value,
 			      size_t len)
 {
-	struct z3fold_handle *handle = (struct z3fold_handle *)value;
+	struct z3fold_handle *handle = (struct z3fold_handle *)*value;
 	struct z3fold_header *zhdr;
 	unsigned char *mem;
 
@@ -502,9 +502,9 @@ static unsigned char *obj_pin(struct z3fold_pool *pool, unsigned long value,
 	return mem;
 }
 
-static void obj_unpin(struct z3fold_pool *pool, unsigned long value)
+static void obj_unpin(struct z3fold_pool *pool, const unsigned long *value)
 {
-	struct z3fold_handle *handle = (struct z3fold_handle *)value;
+	struct z3fold_handle *handle = (struct z3fold_handle *)*value;
 
 	spin_lock(&pool->lock);
 	WARN_ON_ONCE(!handle->zhdr->mapped_count);
@@ -513,8 +513,8 @@ static void obj_unpin(struct z3fold_pool *pool, unsigned long value)
 	spin_unlock(&pool->lock);
 }
 
-static void z3fold_obj_write(void *priv, unsigned long handle, const void *src,
-			     size_t len)
+static void z3fold_obj_write(void *priv, const unsigned long *handle,
+			     const void *src, size_t len)
 {
 	struct z3fold_pool *pool = priv;
 
@@ -524,14 +524,14 @@ static void z3fold_obj_write(void *priv, unsigned long handle, const void *src,
 	obj_unpin(pool, handle);
 }
 
-static const void *z3fold_obj_read_begin(void *priv, unsigned long handle,
+static const void *z3fold_obj_read_begin(void *priv, const unsigned long *handle,
 					 size_t len, void *local_copy)
 {
 	(void)local_copy;
 	return obj_pin(priv, handle, len);
 }
 
-static void z3fold_obj_read_end(void *priv, unsigned long handle,
+static void z3fold_obj_read_end(void *priv, const unsigned long *handle,
 				const void *mem)
 {
 	(void)mem;
@@ -541,13 +541,13 @@ static void z3fold_obj_read_end(void *priv, unsigned long handle,
 /*********************************
 * shrink
 **********************************/
-static void z3fold_set_name(void *priv, unsigned long handle,
+static void z3fold_set_name(void *priv, const unsigned long *handle,
 			    unsigned long name)
 {
 	struct z3fold_pool *pool = priv;
 
 	spin_lock(&pool->lock);
-	((struct z3fold_handle *)handle)->name = name;
+	((struct z3fold_handle *)*handle)->name = name;
 	spin_unlock(&pool->lock);
 }
 

@@ -101,14 +101,14 @@ static unsigned long encode_handle(struct zbud_header *zhdr, enum buddy bud)
 	return (unsigned long)zhdr | bud;
 }
 
-static struct zbud_header *handle_to_header(unsigned long handle)
+static struct zbud_header *handle_to_header(const unsigned long *handle)
 {
-	return (struct zbud_header *)(handle & ~1ul);
+	return (struct zbud_header *)(*handle & ~1ul);
 }
 
-static enum buddy handle_to_buddy(unsigned long handle)
+static enum buddy handle_to_buddy(const unsigned long *handle)
 {
-	return handle & 1;
+	return *handle & 1;
 }
 
 static unsigned int num_free_chunks(const struct zbud_header *zhdr)
@@ -220,7 +220,7 @@ static int zbud_malloc(void *priv, size_t size, unsigned long *handle)
 }
 
 /* A free does not touch the place in the LRU. */
-static void zbud_free(void *priv, unsigned long handle)
+static void zbud_free(void *priv, const unsigned long *handle)
 {
 	struct zbud_pool *pool = priv;
 	struct zbud_header *zhdr = handle_to_header(handle);
@@ -245,7 +245,7 @@ static void zbud_free(void *priv, unsigned long handle)
 }
 
 /* Link by link, each of all handles before the next (lib/env/prefetch.c). */
-static void zbud_prefetch_free(void *priv, const unsigned long *handle,
+static void zbud_prefetch_free(void *priv, const unsigned long *const *handle,
 			       unsigned int nr)
 {
 	const struct zbud_header *zhdr;
@@ -268,7 +268,7 @@ static void zbud_prefetch_free(void *priv, const unsigned long *handle,
 * access
 **********************************/
 /* Objects never move: their place is read without a lock. */
-static unsigned char *obj_address(unsigned long handle, size_t len)
+static unsigned char *obj_address(const unsigned long *handle, size_t len)
 {
 	const struct zbud_header *zhdr = handle_to_header(handle);
 	enum buddy bud = handle_to_buddy(handle);
@@ -280,8 +280,8 @@ static unsigned char *obj_address(unsigned long handle, size_t len)
 	return zhdr->mem + PAGE_SIZE - chunks * CHUNK_SIZE;
 }
 
-static void zbud_obj_write(void *priv, unsigned long handle, const void *src,
-			   size_t len)
+static void zbud_obj_write(void *priv, const unsigned long *handle,
+			   const void *src, size_t len)
 {
 	const struct zbud_pool *pool = priv;
 
@@ -289,7 +289,7 @@ static void zbud_obj_write(void *priv, unsigned long handle, const void *src,
 		memcpy(obj_address(handle, len), src, len);
 }
 
-static const void *zbud_obj_read_begin(void *priv, unsigned long handle,
+static const void *zbud_obj_read_begin(void *priv, const unsigned long *handle,
 				       size_t len, void *local_copy)
 {
 	(void)priv;
@@ -297,7 +297,8 @@ static const void *zbud_obj_read_begin(void *priv, unsigned long handle,
 	return obj_address(handle, len);
 }
 
-static void zbud_obj_read_end(void *priv, unsigned long handle, const void *mem)
+static void zbud_obj_read_end(void *priv, const unsigned long *handle,
+			      const void *mem)
 {
 	(void)priv;
 	WARN_ON_ONCE(mem != obj_address(handle, 0));
@@ -306,7 +307,8 @@ static void zbud_obj_read_end(void *priv, unsigned long handle, const void *mem)
 /*********************************
 * shrink
 **********************************/
-static void zbud_set_name(void *priv, unsigned long handle, unsigned long name)
+static void zbud_set_name(void *priv, const unsigned long *handle,
+			  unsigned long name)
 {
 	struct zbud_pool *pool = priv;
 

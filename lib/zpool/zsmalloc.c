@@ -13,6 +13,7 @@
  *  - what the kernel keeps in the 8 bytes in front of each object (handle or
  *    free link) stands in an array of the zspage, because lengths_only has no
  *    bytes to keep it in. The 8 bytes still count in the arithmetic;
+ *  - the word that a handle leads to is the user's (zswap/ops.h), not of a cache;
  *  - a zspage that becomes empty is always freed at once. The kernel defers
  *    it when a page of it happens to be locked; nobody locks pages here.
  */
@@ -48,6 +49,17 @@
 #define OBJ_TAG_BITS 1
 
 /*
+ * What is behind a handle, from the top: a zspage, whose address has 48 bits and no
+ * more than those above ZSPAGE_ALIGN; a slot of it; its class.
+ */
+#define ZSPAGE_ADDRESS_BITS 48
+#define ZSPAGE_ALIGN_SHIFT 4
+#define ZSPAGE_ALIGN (1u << ZSPAGE_ALIGN_SHIFT)
+#define OBJ_CLASS_BITS 8
+#define OBJ_INDEX_BITS 12
+#define OBJ_ZSPAGE_SHIFT (OBJ_CLASS_BITS + OBJ_INDEX_BITS)
+
+/*
  * Groups of zspages by use: ZS_INUSE_RATIO_10 is "up to 9 %", and so on in tens.
  * No zspage is ever in group 0 between two calls: it is freed instead. Before 6.3
  * there were four groups, of which ALMOST_EMPTY is the lowest that is not 0 here
@@ -67,7 +79,7 @@ enum fullness_group {
  * Locking.
  *
  * size_class.lock protects all of a class: its lists, its zspages with their
- * slots and reader counts, and the place (zspage, obj) in its handles. Compaction
+ * slots and reader counts, and the place (zspage, obj) behind its handles. Compaction
  * holds it while it moves objects. zs_pool.lock nests inside and is taken only
  * when a zspage is made or freed. No lock is held over an allocation of memory.
  *
@@ -81,7 +93,7 @@ enum fullness_group {
  *  - free of the pinned object itself is the caller's mistake.
  *
  * To find the lock, a verb needs the class before it may look at the place: the
- * class of a handle never changes and is read without a lock.
+ * class behind a handle never changes and is read without a lock.
  */
 
 /**
@@ -139,18 +151,6 @@ struct zspage {
 	unsigned long slot[];
 };
 
-/**
- * struct zs_handle - where an object is now; the user's handle is its address
- * @zspage: changed by compaction, under size_class.lock
- * @obj:    likewise
- * @class:  index of the class; fixed
- */
-struct zs_handle {
-	struct zspage *zspage;
-	u16 obj;
-	u16 class;
-};
-
 struct zs_pool;
 
 /**
@@ -176,7 +176,6 @@ struct zs_rules {
 /**
  * struct zs_pool - an instance
  * @size_class:             for each index; merged indices share a class
- * @handle_cachep:          struct zs_handle
  * @zspage_cachep:          struct zspage, by size; made when a class needs it
  * @lock:                   keeps the two sums equal to those of the classes
  * @account:                written under @lock
@@ -186,7 +185,6 @@ struct zs_rules {
  */
 struct zs_pool {
 	struct size_class *size_class[ZS_SIZE_CLASSES];
-	struct kmem_cache *handle_cachep;
 	struct kmem_cache *zspage_cachep[ZSPAGE_CACHES];
 	spinlock_t lock;
 	struct zpool_account account;
@@ -280,7 +278,8 @@ static bool zspage_cache(struct zs_pool *pool, unsigned int objs,
 		return true;
 	if (!pool->zspage_cachep[nr])
 		pool->zspage_cachep[nr] = kmem_cache_create(
-			"zspage", (nr + 1) << ZSPAGE_CACHE_SHIFT, 0, 0, NULL);
+			"zspage", (nr + 1) << ZSPAGE_CACHE_SHIFT, ZSPAGE_ALIGN,
+			0, NULL);
 	*cachep = pool->zspage_cachep[nr];
 	return *cachep;
 }
@@ -407,6 +406,11 @@ static struct zspage *alloc_zspage(const struct zs_pool *pool,
 		return NULL;
 
 	zspage->mem = NULL;
+	if (WARN_ON_ONCE((unsigned long)zspage >> ZSPAGE_ADDRESS_BITS ||
+			 (unsigned long)zspage % ZSPAGE_ALIGN)) {
+		free_zspage(class, zspage);
+		return NULL;
+	}
 	if (!pool->lengths_only) {
 		zspage->mem = kvmalloc(class->pages_per_zspage * PAGE_SIZE,
 				       GFP_KERNEL);
@@ -448,16 +452,47 @@ static void remove_zspage(struct zs_pool *pool, struct size_class *class,
 	spin_unlock(&pool->lock);
 }
 
+static struct size_class *handle_class(const struct zs_pool *pool,
+				       const unsigned long *handle)
+{
+	return pool->size_class[READ_ONCE(*handle) &
+				((1u << OBJ_CLASS_BITS) - 1)];
+}
+
+static struct zspage *handle_zspage(const unsigned long *handle)
+{
+	return (struct zspage *)(*handle >> OBJ_ZSPAGE_SHIFT
+					     << ZSPAGE_ALIGN_SHIFT);
+}
+
+static unsigned int handle_obj(const unsigned long *handle)
+{
+	return *handle >> OBJ_CLASS_BITS & ((1u << OBJ_INDEX_BITS) - 1);
+}
+
+static void handle_set(unsigned long *handle, const struct zspage *zspage,
+		       unsigned int obj)
+{
+	WRITE_ONCE(*handle, (unsigned long)zspage >> ZSPAGE_ALIGN_SHIFT
+						     << OBJ_ZSPAGE_SHIFT |
+				    obj << OBJ_CLASS_BITS | zspage->class);
+}
+
 /* Under the class lock: gives @handle the first free slot of @zspage. */
-static void obj_malloc(struct zspage *zspage, struct zs_handle *handle)
+static void obj_malloc(struct zspage *zspage, unsigned long *handle)
 {
 	unsigned int obj = zspage->freeobj;
 
 	zspage->freeobj = zspage->slot[obj] >> OBJ_TAG_BITS;
 	zspage->slot[obj] = (unsigned long)handle | OBJ_ALLOCATED_TAG;
 	zspage->inuse++;
-	handle->zspage = zspage;
-	handle->obj = obj;
+	handle_set(handle, zspage, obj);
+}
+
+/* Of a slot that holds one. */
+static unsigned long *slot_handle(const struct zspage *zspage, unsigned int obj)
+{
+	return (unsigned long *)(zspage->slot[obj] & ~OBJ_ALLOCATED_TAG);
 }
 
 static void obj_free(struct zspage *zspage, unsigned int obj)
@@ -476,11 +511,10 @@ static unsigned char *obj_address(const struct size_class *class,
 /*********************************
 * malloc and free
 **********************************/
-static int zs_malloc(void *priv, size_t size, unsigned long *result)
+static int zs_malloc(void *priv, size_t size, unsigned long *handle)
 {
 	struct zs_pool *pool = priv;
 	struct size_class *class;
-	struct zs_handle *handle;
 	struct zspage *zspage;
 
 	if (!size)
@@ -488,12 +522,7 @@ static int zs_malloc(void *priv, size_t size, unsigned long *result)
 	if (size > ZS_MAX_ALLOC_SIZE)
 		return pool->rules->too_large;
 
-	handle = kmem_cache_alloc(pool->handle_cachep, GFP_KERNEL);
-	if (!handle)
-		return -ENOMEM;
 	class = pool->size_class[get_size_class_index(size + ZS_HANDLE_SIZE)];
-	handle->class = class->index;
-
 	spin_lock(&class->lock);
 	zspage = find_get_zspage(class);
 	if (zspage) {
@@ -505,10 +534,8 @@ static int zs_malloc(void *priv, size_t size, unsigned long *result)
 
 	/* As in the kernel, two callers who come here both make a zspage. */
 	zspage = alloc_zspage(pool, class);
-	if (!zspage) {
-		kmem_cache_free(pool->handle_cachep, handle);
+	if (!zspage)
 		return -ENOMEM;
-	}
 
 	spin_lock(&class->lock);
 	obj_malloc(zspage, handle);
@@ -517,21 +544,19 @@ static int zs_malloc(void *priv, size_t size, unsigned long *result)
 out:
 	class->objs_inuse++;
 	spin_unlock(&class->lock);
-	*result = (unsigned long)handle;
 	return 0;
 }
 
-static void zs_free(void *priv, unsigned long value)
+static void zs_free(void *priv, const unsigned long *handle)
 {
 	struct zs_pool *pool = priv;
-	struct zs_handle *handle = (struct zs_handle *)value;
-	struct size_class *class = pool->size_class[handle->class];
+	struct size_class *class = handle_class(pool, handle);
 	struct zspage *zspage;
 	bool empty;
 
 	spin_lock(&class->lock);
-	zspage = handle->zspage;
-	obj_free(zspage, handle->obj);
+	zspage = handle_zspage(handle);
+	obj_free(zspage, handle_obj(handle));
 	class->objs_inuse--;
 	empty = fix_fullness_group(class, zspage) == ZS_INUSE_RATIO_0;
 	if (empty) {
@@ -542,29 +567,26 @@ static void zs_free(void *priv, unsigned long value)
 
 	if (empty)
 		free_zspage(class, zspage);
-	kmem_cache_free(pool->handle_cachep, handle);
 }
 
 /* Link by link, each of all handles before the next (lib/env/prefetch.c). */
-static void zs_prefetch_free(void *priv, const unsigned long *value,
+static void zs_prefetch_free(void *priv, const unsigned long *const *handle,
 			     unsigned int nr)
 {
-	const struct zs_handle *handle;
+	const struct zspage *zspage;
 	unsigned int i;
 
 	(void)priv;
-	for (i = 0; i < nr; i++)
-		prefetchw((const struct zs_handle *)value[i]);
 	for (i = 0; i < nr; i++) {
-		handle = (const struct zs_handle *)value[i];
-		prefetchw(handle->zspage);
-		prefetchw(&handle->zspage->slot[handle->obj]);
+		zspage = handle_zspage(handle[i]);
+		prefetchw(zspage);
+		prefetchw(&zspage->slot[handle_obj(handle[i])]);
 	}
 	for (i = 0; i < nr; i++) {
-		handle = (const struct zs_handle *)value[i];
+		zspage = handle_zspage(handle[i]);
 		/* it may leave its group */
-		prefetchw(handle->zspage->list.prev);
-		prefetchw(handle->zspage->list.next);
+		prefetchw(zspage->list.prev);
+		prefetchw(zspage->list.next);
 	}
 }
 
@@ -572,34 +594,36 @@ static void zs_prefetch_free(void *priv, const unsigned long *value,
 * access
 **********************************/
 /* Pins the object in its place and returns its bytes. */
-static unsigned char *obj_pin(struct zs_pool *pool, unsigned long value,
+static unsigned char *obj_pin(struct zs_pool *pool, const unsigned long *handle,
 			      size_t len)
 {
-	struct zs_handle *handle = (struct zs_handle *)value;
-	struct size_class *class = pool->size_class[handle->class];
+	struct size_class *class = handle_class(pool, handle);
+	struct zspage *zspage;
 	unsigned char *mem;
 
 	WARN_ON_ONCE(len > class->size);
 	spin_lock(&class->lock);
-	handle->zspage->readers++;
-	mem = obj_address(class, handle->zspage, handle->obj);
+	zspage = handle_zspage(handle);
+	zspage->readers++;
+	mem = obj_address(class, zspage, handle_obj(handle));
 	spin_unlock(&class->lock);
 	return mem;
 }
 
-static void obj_unpin(struct zs_pool *pool, unsigned long value)
+static void obj_unpin(struct zs_pool *pool, const unsigned long *handle)
 {
-	struct zs_handle *handle = (struct zs_handle *)value;
-	struct size_class *class = pool->size_class[handle->class];
+	struct size_class *class = handle_class(pool, handle);
+	struct zspage *zspage;
 
 	spin_lock(&class->lock);
-	WARN_ON_ONCE(!handle->zspage->readers);
-	handle->zspage->readers--;
+	zspage = handle_zspage(handle);
+	WARN_ON_ONCE(!zspage->readers);
+	zspage->readers--;
 	spin_unlock(&class->lock);
 }
 
-static void zs_obj_write(void *priv, unsigned long handle, const void *src,
-			 size_t len)
+static void zs_obj_write(void *priv, const unsigned long *handle,
+			 const void *src, size_t len)
 {
 	struct zs_pool *pool = priv;
 
@@ -609,14 +633,15 @@ static void zs_obj_write(void *priv, unsigned long handle, const void *src,
 	obj_unpin(pool, handle);
 }
 
-static const void *zs_obj_read_begin(void *priv, unsigned long handle,
+static const void *zs_obj_read_begin(void *priv, const unsigned long *handle,
 				     size_t len, void *local_copy)
 {
 	(void)local_copy;
 	return obj_pin(priv, handle, len);
 }
 
-static void zs_obj_read_end(void *priv, unsigned long handle, const void *mem)
+static void zs_obj_read_end(void *priv, const unsigned long *handle,
+			    const void *mem)
 {
 	(void)mem;
 	obj_unpin(priv, handle);
@@ -676,16 +701,15 @@ static void migrate_zspage(const struct size_class *class, struct zspage *src,
 			   struct zspage *dst)
 {
 	unsigned int nr = class->objs_per_zspage, obj;
-	struct zs_handle *handle;
+	unsigned long *handle;
 
 	for (obj = 0; obj < nr && dst->inuse < nr && src->inuse; obj++) {
 		if (!(src->slot[obj] & OBJ_ALLOCATED_TAG))
 			continue;
-		handle = (struct zs_handle *)(src->slot[obj] &
-					      ~OBJ_ALLOCATED_TAG);
+		handle = slot_handle(src, obj);
 		obj_malloc(dst, handle);
 		if (src->mem)
-			memcpy(obj_address(class, dst, handle->obj),
+			memcpy(obj_address(class, dst, handle_obj(handle)),
 			       obj_address(class, src, obj), class->size);
 		obj_free(src, obj);
 	}
@@ -792,7 +816,7 @@ static bool zspage_is_valid(const struct zs_pool *pool,
 			    const struct zspage *zspage)
 {
 	unsigned int nr = class->objs_per_zspage, inuse = 0, free, i;
-	const struct zs_handle *handle;
+	const unsigned long *handle;
 
 	if (zspage->class != class->index || !zspage->mem != pool->lengths_only)
 		return false;
@@ -800,10 +824,10 @@ static bool zspage_is_valid(const struct zs_pool *pool,
 	for (i = 0; i < nr; i++) {
 		if (!(zspage->slot[i] & OBJ_ALLOCATED_TAG))
 			continue;
-		handle = (const struct zs_handle *)(zspage->slot[i] &
-						    ~OBJ_ALLOCATED_TAG);
-		if (handle->zspage != zspage || handle->obj != i ||
-		    handle->class != class->index)
+		handle = slot_handle(zspage, i);
+		if (handle_zspage(handle) != zspage ||
+		    handle_obj(handle) != i ||
+		    handle_class(pool, handle) != class)
 			return false;
 		inuse++;
 	}
@@ -900,7 +924,6 @@ static void zs_destroy_pool(void *priv)
 			kfree(pool->size_class[i]);
 	for (i = 0; i < ZSPAGE_CACHES; i++)
 		kmem_cache_destroy(pool->zspage_cachep[i]);
-	kmem_cache_destroy(pool->handle_cachep);
 	kfree(pool);
 }
 
@@ -928,6 +951,11 @@ static void *zs_create_pool(const struct zpool_config *config)
 	unsigned int chain_max = config->chain_size;
 	struct zs_pool *pool;
 
+	BUILD_BUG_ON(ZS_SIZE_CLASSES > 1 << OBJ_CLASS_BITS);
+	BUILD_BUG_ON(ZS_MAX_CHAIN_SIZE * PAGE_SIZE / ZS_MIN_ALLOC_SIZE >
+		     1 << OBJ_INDEX_BITS);
+	BUILD_BUG_ON(ZSPAGE_ADDRESS_BITS - ZSPAGE_ALIGN_SHIFT +
+			     OBJ_ZSPAGE_SHIFT > BITS_PER_LONG);
 	if (!chain_max)
 		chain_max = rules->chain_size;
 	if (WARN_ON_ONCE(chain_max > ZS_MAX_CHAIN_SIZE))
@@ -942,17 +970,11 @@ static void *zs_create_pool(const struct zpool_config *config)
 	atomic_set(&pool->compaction_in_progress, 0);
 	pool->rules = rules;
 	pool->lengths_only = config->lengths_only;
-	pool->handle_cachep = kmem_cache_create(
-		"zs_handle", sizeof(struct zs_handle), 0, 0, NULL);
-	if (!pool->handle_cachep)
-		goto destroy;
-	if (create_size_classes(pool, chain_max))
-		goto destroy;
+	if (create_size_classes(pool, chain_max)) {
+		zs_destroy_pool(pool);
+		return NULL;
+	}
 	return pool;
-
-destroy:
-	zs_destroy_pool(pool);
-	return NULL;
 }
 
 const struct zpool_ops zpool_zsmalloc = {

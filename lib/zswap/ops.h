@@ -68,8 +68,12 @@ struct zpool_account {
  * struct zpool_ops - an allocator of compressed pages (include/linux/zsmalloc.h)
  *
  * All members do their own locking; any verb may run beside any other on
- * different handles. A handle is not 0 and stays valid, whatever the allocator
- * moves, until free.
+ * different handles.
+ *
+ * A handle is a word of the user's, which malloc sets, not to 0, and which is the
+ * allocator's until free: one that moves objects keeps its address and writes the new
+ * place there. So it stays where it is, and nobody copies it. (In the kernel such words
+ * are of a cache of zsmalloc's own, and the handle is the address of one.)
  *
  * @has_zspages: each object has a handle and lies in a zspage, which are metadata
  */
@@ -88,18 +92,18 @@ struct zpool_ops {
 	 * too). -ENOMEM: out of memory. After an error nothing is held.
 	 */
 	int (*malloc)(void *pool, size_t size, unsigned long *handle);
-	void (*free)(void *pool, unsigned long handle);
+	void (*free)(void *pool, const unsigned long *handle);
 
 	/* Writes the object's first @len bytes; @len at most the size at malloc. */
-	void (*obj_write)(void *pool, unsigned long handle, const void *src,
-			  size_t len);
+	void (*obj_write)(void *pool, const unsigned long *handle,
+			  const void *src, size_t len);
 	/*
 	 * Returns @len readable bytes of the object, linear; @local_copy (4096
 	 * bytes) may be used to make them so. Valid until obj_read_end.
 	 */
-	const void *(*obj_read_begin)(void *pool, unsigned long handle,
+	const void *(*obj_read_begin)(void *pool, const unsigned long *handle,
 				      size_t len, void *local_copy);
-	void (*obj_read_end)(void *pool, unsigned long handle,
+	void (*obj_read_end)(void *pool, const unsigned long *handle,
 			     const void *mem);
 
 	/* The same from create to destroy. */
@@ -114,7 +118,8 @@ struct zpool_ops {
 	 * 0: done. -EAGAIN: what is in the pages tried could not be evicted.
 	 * -EINVAL: the pool is empty, or has no evict.
 	 */
-	void (*set_name)(void *pool, unsigned long handle, unsigned long name);
+	void (*set_name)(void *pool, const unsigned long *handle,
+			 unsigned long name);
 	int (*shrink)(void *pool);
 	/*
 	 * Optional: what frees have left to a work item of the kernel, such as
@@ -125,7 +130,7 @@ struct zpool_ops {
 	 * Optional: asks the memory for what freeing these @nr live handles will
 	 * touch. Without locks: nobody else is inside.
 	 */
-	void (*prefetch_free)(void *pool, const unsigned long *handle,
+	void (*prefetch_free)(void *pool, const unsigned long *const *handle,
 			      unsigned int nr);
 	/* Walks everything; 0, or -EUCLEAN when an invariant does not hold. */
 	int (*check)(void *pool);
@@ -157,17 +162,18 @@ static inline int zpool_malloc(struct zpool *zp, size_t size,
 {
 	int err = zp->ops->malloc(zp->priv, size, handle);
 
-	WARN_ON_ONCE(!err && !*handle);
+	WARN_ON_ONCE(!err && !READ_ONCE(*handle));
 	return err;
 }
 
-static inline void zpool_free(struct zpool *zp, unsigned long handle)
+static inline void zpool_free(struct zpool *zp, const unsigned long *handle)
 {
-	WARN_ON_ONCE(!handle);
+	WARN_ON_ONCE(!READ_ONCE(*handle));
 	zp->ops->free(zp->priv, handle);
 }
 
-static inline void zpool_obj_write(struct zpool *zp, unsigned long handle,
+static inline void zpool_obj_write(struct zpool *zp,
+				   const unsigned long *handle,
 				   const void *src, size_t len)
 {
 	if (!zp->lengths_only)
@@ -175,14 +181,15 @@ static inline void zpool_obj_write(struct zpool *zp, unsigned long handle,
 }
 
 static inline const void *zpool_obj_read_begin(struct zpool *zp,
-					       unsigned long handle, size_t len,
-					       void *local_copy)
+					       const unsigned long *handle,
+					       size_t len, void *local_copy)
 {
 	WARN_ON_ONCE(zp->lengths_only);
 	return zp->ops->obj_read_begin(zp->priv, handle, len, local_copy);
 }
 
-static inline void zpool_obj_read_end(struct zpool *zp, unsigned long handle,
+static inline void zpool_obj_read_end(struct zpool *zp,
+				      const unsigned long *handle,
 				      const void *mem)
 {
 	zp->ops->obj_read_end(zp->priv, handle, mem);

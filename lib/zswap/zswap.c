@@ -503,7 +503,8 @@ static int zswap_alloc_object(struct zswap *zs, const struct zswap_lookup *lk,
 	err = zpool_malloc(zpool, size + zs->behaviour->header_bytes,
 			   &content->handle);
 	if (!err)
-		zpool->ops->set_name(zpool->priv, content->handle, lk->swp.val);
+		zpool->ops->set_name(zpool->priv, &content->handle,
+				     lk->swp.val);
 	return err;
 }
 
@@ -525,7 +526,7 @@ static bool zswap_compress(struct zswap *zs, const struct zswap_lookup *lk,
 	alloc_ret = zswap_alloc_object(zs, lk, content->length, content);
 	if (alloc_ret)
 		goto unlock;
-	zpool_obj_write(&lk->pool->zpool, content->handle, src,
+	zpool_obj_write(&lk->pool->zpool, &content->handle, src,
 			content->length);
 
 unlock:
@@ -549,14 +550,14 @@ int zswap_decompress(struct zswap *zs, struct zswap_comp_ctx *ctx,
 	const void *src;
 	int err = 0;
 
-	src = zpool_obj_read_begin(zpool, content->handle, content->length,
+	src = zpool_obj_read_begin(zpool, &content->handle, content->length,
 				   ctx->buffer);
 	if (content->kind == ZSWAP_CONTENT_RAW)
 		memcpy(dst, src, PAGE_SIZE);
 	else
 		err = content->pool->comp->decompress(ctx->ctx, src,
 						      content->length, dst);
-	zpool_obj_read_end(zpool, content->handle, src);
+	zpool_obj_read_end(zpool, &content->handle, src);
 	return err ? -EIO : 0;
 }
 

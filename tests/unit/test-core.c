@@ -78,13 +78,13 @@ static void flip(struct zswap_content *content, unsigned int bit)
 {
 	struct zpool *zpool = &content->pool->zpool;
 	uint8_t unused[PAGE];
-	uint8_t *bytes = (uint8_t *)zpool_obj_read_begin(zpool, content->handle,
+	uint8_t *bytes = (uint8_t *)zpool_obj_read_begin(zpool, &content->handle,
 							 content->length,
 							 unused);
 
 	assert_ptr_not_equal(bytes, unused);
 	bytes[bit / 8] ^= 1u << bit % 8;
-	zpool_obj_read_end(zpool, content->handle, bytes);
+	zpool_obj_read_end(zpool, &content->handle, bytes);
 }
 
 /* The content was freed in no way and the slot still has it. */

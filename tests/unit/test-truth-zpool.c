@@ -224,7 +224,7 @@ static void invalidate(struct run *run, unsigned int i)
 	run->stored[i] = false;
 	run->stored_pages--;
 	if (run->handle[i])
-		zpool_free(&run->zp, run->handle[i]);
+		zpool_free(&run->zp, &run->handle[i]);
 	else
 		run->same_filled--;
 }

@@ -26,14 +26,14 @@ static unsigned long get(struct zpool *zp, size_t size)
 {
 	unsigned long handle = 0;
 
-	assert_int_equal(zpool_malloc(zp, size, &handle), 0);
+	assert_int_equal(handle_malloc(zp, size, &handle), 0);
 	assert_int_equal(zp->ops->check(zp->priv), 0);
 	return handle;
 }
 
 static void put(struct zpool *zp, unsigned long handle)
 {
-	zpool_free(zp, handle);
+	handle_free(zp, handle);
 	assert_int_equal(zp->ops->check(zp->priv), 0);
 }
 
@@ -51,9 +51,9 @@ static void put_all(struct zpool *zp, const unsigned long *handle,
 /* Where the bytes of an object are; needs a pool with bytes. */
 static const char *place(struct zpool *zp, unsigned long handle)
 {
-	const char *mem = zpool_obj_read_begin(zp, handle, 1, NULL);
+	const char *mem = zpool_obj_read_begin(zp, handle_word(handle), 1, NULL);
 
-	zpool_obj_read_end(zp, handle, mem);
+	zpool_obj_read_end(zp, handle_word(handle), mem);
 	return mem;
 }
 
@@ -67,8 +67,8 @@ static void xv_limits(void **state)
 	unsigned int i;
 
 	(void)state;
-	assert_int_equal(zpool_malloc(&zp, 4093, &handle), -ENOSPC);
-	assert_int_equal(zpool_malloc(&zp, 4096, &handle), -ENOSPC);
+	assert_int_equal(handle_malloc(&zp, 4093, &handle), -ENOSPC);
+	assert_int_equal(handle_malloc(&zp, 4096, &handle), -ENOSPC);
 	for (i = 0; i < ARRAY_SIZE(whole); i++) {
 		handle = get(&zp, whole[i]);
 		assert_pages(&zp, 1);
@@ -314,10 +314,10 @@ static void xv_pages_of_the_kernel(void **state)
 
 		if (nr && (nr == ARRAY_SIZE(live) ||
 			   r % 16 < (step / 8000 % 2 ? 10 : 5))) {
-			zpool_free(&zp, live[at]);
+			handle_free(&zp, live[at]);
 			live[at] = live[--nr];
 		} else {
-			assert_int_equal(zpool_malloc(&zp,
+			assert_int_equal(handle_malloc(&zp,
 				1 + (r >> 8) % (r & 128 ? 4088 : 1200),
 				&live[nr++]), 0);
 		}
@@ -336,7 +336,7 @@ static void xv_check_sees_wrong_size(void **state)
 	struct zpool zp = pool_create(&zpool_xvmalloc, &bytes);
 	unsigned long h = get(&zp, 1000);
 	/* the handle leads to the descriptor, whose last word says 1000 */
-	u16 *word = (u16 *)h;
+	u16 *word = (u16 *)*handle_word(h);
 	unsigned int i = 0;
 
 	(void)state;
@@ -378,7 +378,7 @@ static void km_geometry(void **state)
 		assert_pages(&zp, 0);
 		least = class[i].size + 1;
 	}
-	assert_int_equal(zpool_malloc(&zp, least, h), -ENOSPC);
+	assert_int_equal(handle_malloc(&zp, least, h), -ENOSPC);
 	pool_destroy(&zp);
 }
 
@@ -482,7 +482,7 @@ static void km_check_sees_wrong_class(void **state)
 {
 	struct zpool zp = pool_create(&zpool_kmalloc, &lengths);
 	unsigned long h = get(&zp, 1024);
-	u16 *word = (u16 *)(h + sizeof(void *));
+	u16 *word = (u16 *)(*handle_word(h) + sizeof(void *));
 
 	(void)state;
 	assert_int_equal(word[1], 1024);

@@ -88,7 +88,7 @@ static unsigned long must_malloc(struct zpool *zp, size_t size)
 {
 	unsigned long handle = 0;
 
-	assert_int_equal(zpool_malloc(zp, size, &handle), 0);
+	assert_int_equal(handle_malloc(zp, size, &handle), 0);
 	return handle;
 }
 
@@ -106,7 +106,7 @@ static void object_write(struct zpool *zp, struct object *o, size_t len,
 	unsigned char buf[MAX_SIZE];
 
 	pattern(buf, len, seed);
-	zpool_obj_write(zp, o->handle, buf, len);
+	zpool_obj_write(zp, handle_word(o->handle), buf, len);
 	o->len = len;
 	o->seed = seed;
 }
@@ -127,9 +127,9 @@ static bool object_intact(struct zpool *zp, const struct object *o)
 
 	if (zp->lengths_only)
 		return true;
-	mem = zpool_obj_read_begin(zp, o->handle, o->len, copy);
+	mem = zpool_obj_read_begin(zp, handle_word(o->handle), o->len, copy);
 	intact = object_holds(mem, o);
-	zpool_obj_read_end(zp, o->handle, mem);
+	zpool_obj_read_end(zp, handle_word(o->handle), mem);
 	return intact;
 }
 
@@ -157,7 +157,7 @@ static void contract_sizes(void **state)
 
 	assert_int_equal(zpool_total_pages(&zp), 0);
 	for (size = 1; size <= MAX_SIZE; size++) {
-		err = zpool_malloc(&zp, size, &o[nr].handle);
+		err = handle_malloc(&zp, size, &o[nr].handle);
 		if (err) {
 			assert_int_equal(err, -ENOSPC);
 			refused = true;
@@ -167,7 +167,7 @@ static void contract_sizes(void **state)
 		assert_false(refused);
 		o[nr].size = size;
 		object_write(&zp, &o[nr], size, size);
-		sorted[nr] = o[nr].handle;
+		sorted[nr] = *handle_word(o[nr].handle);
 		nr++;
 		bytes += size;
 		assert_true(zpool_total_pages(&zp) * PAGE_SIZE >= bytes);
@@ -185,7 +185,7 @@ static void contract_sizes(void **state)
 		struct object *last = &o[i * 2521u % nr];
 
 		assert_true(object_intact(&zp, last));
-		zpool_free(&zp, last->handle);
+		handle_free(&zp, last->handle);
 	}
 	pool_destroy(&zp);
 }
@@ -202,9 +202,9 @@ static void contract_refused_sizes(void **state)
 
 	if (s->ops == &zpool_zsmalloc && s->config.used_percent)
 		error = -EINVAL;
-	assert_int_equal(zpool_malloc(&zp, 0, &handle), -EINVAL);
+	assert_int_equal(handle_malloc(&zp, 0, &handle), -EINVAL);
 	for (i = 0; i < ARRAY_SIZE(too_large); i++)
-		assert_int_equal(zpool_malloc(&zp, too_large[i], &handle),
+		assert_int_equal(handle_malloc(&zp, too_large[i], &handle),
 				 error);
 	assert_int_equal(compat_nr_allocated(), held);
 	pool_destroy(&zp);
@@ -231,7 +231,7 @@ static void contract_neighbours(void **state)
 				assert_true(object_intact(&zp, &o[j]));
 		}
 		for (i = 0; i < ARRAY_SIZE(o); i++)
-			zpool_free(&zp, o[i].handle);
+			handle_free(&zp, o[i].handle);
 		pool_work(&zp);
 		assert_int_equal(zpool_total_pages(&zp), 0);
 	}
@@ -257,11 +257,12 @@ static void contract_reader_pins(void **state)
 		object_write(&zp, &o[i], 500, i);
 	}
 	for (reader = 0; reader < ARRAY_SIZE(o); reader += 37) {
-		mem = zpool_obj_read_begin(&zp, o[reader].handle, 500, copy);
+		mem = zpool_obj_read_begin(&zp, handle_word(o[reader].handle),
+					   500, copy);
 		for (i = reader % 7; i < ARRAY_SIZE(o); i += 3) {
 			if (i == reader)
 				continue;
-			zpool_free(&zp, o[i].handle);
+			handle_free(&zp, o[i].handle);
 			o[i].handle = 0;
 		}
 		pool_compact(&zp);
@@ -275,11 +276,11 @@ static void contract_reader_pins(void **state)
 			object_write(&zp, &o[i], 500, i + reader);
 		}
 		assert_true(object_holds(mem, &o[reader]));
-		zpool_obj_read_end(&zp, o[reader].handle, mem);
+		zpool_obj_read_end(&zp, handle_word(o[reader].handle), mem);
 	}
 	for (i = 0; i < ARRAY_SIZE(o); i++) {
 		assert_true(object_intact(&zp, &o[i]));
-		zpool_free(&zp, o[i].handle);
+		handle_free(&zp, o[i].handle);
 	}
 	pool_destroy(&zp);
 }
@@ -330,8 +331,8 @@ static void contract_random(void **state)
 		i = rng_below(&rng, RANDOM_OBJECTS);
 		if (!o[i].handle && (verb < 13 || wants_more(step))) {
 			size = random_size(&rng);
-			err = zpool_malloc(&zp, size, &o[i].handle);
-			assert_int_equal(zpool_malloc(&twin, size, &in_twin[i]),
+			err = handle_malloc(&zp, size, &o[i].handle);
+			assert_int_equal(handle_malloc(&twin, size, &in_twin[i]),
 					 err);
 			if (err) {
 				assert_int_equal(err, -ENOSPC);
@@ -343,9 +344,9 @@ static void contract_random(void **state)
 			object_write(&zp, &o[i], size, rng_next(&rng));
 		} else if (o[i].handle && (verb < 3 || !wants_more(step))) {
 			assert_true(object_intact(&zp, &o[i]));
-			zpool_free(&zp, o[i].handle);
-			zpool_free(&twin, in_twin[i]);
-			zpool_free(&floor, in_floor[i]);
+			handle_free(&zp, o[i].handle);
+			handle_free(&twin, in_twin[i]);
+			handle_free(&floor, in_floor[i]);
 			o[i].handle = 0;
 		} else if (o[i].handle && verb < 10) {
 			object_write(&zp, &o[i],
@@ -375,9 +376,9 @@ static void contract_random(void **state)
 		if (!o[i].handle)
 			continue;
 		assert_true(object_intact(&zp, &o[i]));
-		zpool_free(&zp, o[i].handle);
-		zpool_free(&twin, in_twin[i]);
-		zpool_free(&floor, in_floor[i]);
+		handle_free(&zp, o[i].handle);
+		handle_free(&twin, in_twin[i]);
+		handle_free(&floor, in_floor[i]);
 	}
 	pool_destroy(&zp);
 	pool_destroy(&twin);
@@ -413,9 +414,9 @@ static unsigned int largest_size(struct zpool *zp)
 	unsigned int size = MAX_SIZE;
 	unsigned long handle;
 
-	while (zpool_malloc(zp, size, &handle))
+	while (handle_malloc(zp, size, &handle))
 		assert_true(--size > 0);
-	zpool_free(zp, handle);
+	handle_free(zp, handle);
 	return size;
 }
 
@@ -437,7 +438,7 @@ static void contract_malloc_fails(void **state)
 			int err;
 
 			compat_fail_alloc(nth, false);
-			err = zpool_malloc(&zp, sizes[nr % ARRAY_SIZE(sizes)],
+			err = handle_malloc(&zp, sizes[nr % ARRAY_SIZE(sizes)],
 					   &handle[nr]);
 			if (!compat_fail_happened()) {
 				assert_int_equal(err, 0);
@@ -458,7 +459,7 @@ static void contract_malloc_fails(void **state)
 	pool_compact(&zp);
 	pool_work(&zp);
 	for (i = 0; i < nr; i++)
-		zpool_free(&zp, handle[i]);
+		handle_free(&zp, handle[i]);
 	assert_int_equal(pool_check(&zp), 0);
 	assert_false(compat_fail_happened());
 	compat_fail_alloc(0, false);
@@ -486,10 +487,10 @@ static bool long_read(struct worker *w, struct object *o)
 
 	if (w->zp->lengths_only)
 		return true;
-	mem = zpool_obj_read_begin(w->zp, o->handle, o->len, copy);
+	mem = zpool_obj_read_begin(w->zp, handle_word(o->handle), o->len, copy);
 	for (i = 0; i < 4; i++)
 		intact = object_holds(mem, o) && intact;
-	zpool_obj_read_end(w->zp, o->handle, mem);
+	zpool_obj_read_end(w->zp, handle_word(o->handle), mem);
 	return intact;
 }
 
@@ -512,7 +513,7 @@ static const char *worker_step(struct worker *w, struct object *o,
 		o->size += 20;
 		if (o->size > MAX_SIZE)
 			o->size = MAX_SIZE;
-		err = zpool_malloc(w->zp, o->size, &o->handle);
+		err = handle_malloc(w->zp, o->size, &o->handle);
 		if (err) {
 			o->handle = 0;
 			return err == -ENOSPC ? NULL : "malloc";
@@ -521,7 +522,7 @@ static const char *worker_step(struct worker *w, struct object *o,
 	} else if (verb < 2 + 3 * (step / 2000 % 2)) {
 		if (!object_intact(w->zp, o))
 			return "bytes at free";
-		zpool_free(w->zp, o->handle);
+		handle_free(w->zp, o->handle);
 		o->handle = 0;
 	} else if (verb < 6) {
 		object_write(w->zp, o, o->size, rng_next(rng));
@@ -550,7 +551,7 @@ static void *worker_main(void *arg)
 			continue;
 		if (!object_intact(w->zp, &o[i]))
 			w->wrong = "bytes at the end";
-		zpool_free(w->zp, o[i].handle);
+		handle_free(w->zp, o[i].handle);
 	}
 	free(o);
 	return NULL;
@@ -595,7 +596,7 @@ static bool arena_free(struct arena *a, unsigned int i)
 
 	handle = __atomic_exchange_n(&a->handle[i], 0, __ATOMIC_ACQ_REL);
 	if (handle)
-		zpool_free(&a->zp, handle);
+		handle_free(&a->zp, handle);
 	return handle != 0;
 }
 
@@ -629,14 +630,14 @@ static void *arena_main(void *arg)
 			arena_free(a, i);
 			continue;
 		}
-		if (zpool_malloc(&a->zp, random_size(&rng), &handle))
+		if (handle_malloc(&a->zp, random_size(&rng), &handle))
 			continue;
-		a->zp.ops->set_name(a->zp.priv, handle, i + 1);
+		a->zp.ops->set_name(a->zp.priv, handle_word(handle), i + 1);
 		none = 0;
 		if (!__atomic_compare_exchange_n(&a->handle[i], &none, handle,
 						 false, __ATOMIC_ACQ_REL,
 						 __ATOMIC_RELAXED))
-			zpool_free(&a->zp, handle);
+			handle_free(&a->zp, handle);
 	}
 	return NULL;
 }
@@ -704,7 +705,7 @@ static struct shape observe_shape(struct zpool *zp, unsigned int payload)
 	assert_int_equal(zpool_nr_zspages(zp), 2);
 
 	for (unsigned int i = 0; i <= shape.objs; i++)
-		zpool_free(zp, handle[i]);
+		handle_free(zp, handle[i]);
 	return shape;
 }
 
@@ -716,8 +717,8 @@ static bool observe_same_class(struct zpool *zp, unsigned int a, unsigned int b)
 
 	y = must_malloc(zp, b);
 	nr = zpool_nr_zspages(zp);
-	zpool_free(zp, x);
-	zpool_free(zp, y);
+	handle_free(zp, x);
+	handle_free(zp, y);
 	return nr == 1;
 }
 
@@ -858,9 +859,9 @@ static void zs_known_payloads(void **state)
 
 static const unsigned char *address(struct zpool *zp, unsigned long handle)
 {
-	const void *mem = zpool_obj_read_begin(zp, handle, 1, NULL);
+	const void *mem = zpool_obj_read_begin(zp, handle_word(handle), 1, NULL);
 
-	zpool_obj_read_end(zp, handle, mem);
+	zpool_obj_read_end(zp, handle_word(handle), mem);
 	return mem;
 }
 
@@ -882,7 +883,7 @@ static void fill_eights(struct zpool *zp, unsigned long *handle,
 
 static void free_at(struct zpool *zp, unsigned long *handle, unsigned int i)
 {
-	zpool_free(zp, handle[i]);
+	handle_free(zp, handle[i]);
 	handle[i] = 0;
 }
 
@@ -900,7 +901,7 @@ static void free_rest(struct zpool *zp, unsigned long *handle, unsigned int nr)
 
 	for (i = 0; i < nr; i++)
 		if (handle[i])
-			zpool_free(zp, handle[i]);
+			handle_free(zp, handle[i]);
 }
 
 static void zs_placement_order(void **state)
@@ -1011,10 +1012,10 @@ static void zs_empty_is_freed(void **state)
 	}
 	for (i = 0; i < 9; i++) {
 		assert_int_equal(zpool_total_pages(&zp), 16);
-		zpool_free(&zp, handle[i]);
+		handle_free(&zp, handle[i]);
 	}
 	assert_int_equal(zpool_total_pages(&zp), 8);
-	zpool_free(&zp, handle[9]);
+	handle_free(&zp, handle[9]);
 	pool_destroy(&zp);
 }
 
@@ -1104,17 +1105,17 @@ static void zs_compact_spares_readers(void **state)
 		free_at(&zp, other, i);
 	assert_int_equal(zpool_total_pages(&zp), 3 + 8);
 
-	mem = zpool_obj_read_begin(&zp, handle[16], EIGHT, NULL);
+	mem = zpool_obj_read_begin(&zp, handle_word(handle[16]), EIGHT, NULL);
 	assert_int_equal(pool_compact(&zp), 4);
 	assert_ptr_equal(mem, where[16]);
 	assert_ptr_equal(address(&zp, handle[16]), where[16]);
-	zpool_obj_read_end(&zp, handle[16], mem);
+	zpool_obj_read_end(&zp, handle_word(handle[16]), mem);
 
 	/* a reader of the destination is in nobody's way */
-	mem = zpool_obj_read_begin(&zp, handle[8], EIGHT, NULL);
+	mem = zpool_obj_read_begin(&zp, handle_word(handle[8]), EIGHT, NULL);
 	assert_int_equal(pool_compact(&zp), 2);
 	assert_ptr_equal(address(&zp, handle[8]), mem);
-	zpool_obj_read_end(&zp, handle[8], mem);
+	zpool_obj_read_end(&zp, handle_word(handle[8]), mem);
 	assert_int_equal(zpool_total_pages(&zp), 1 + 4);
 
 	free_rest(&zp, handle, 24);
@@ -1158,7 +1159,7 @@ static void zs_compact_frees_the_freeable(void **state)
 			if (!o[i].handle)
 				continue;
 			assert_true(object_intact(&zp, &o[i]));
-			zpool_free(&zp, o[i].handle);
+			handle_free(&zp, o[i].handle);
 		}
 		assert_int_equal(zpool_total_pages(&zp), 0);
 	}
@@ -1169,8 +1170,9 @@ static void zs_compact_frees_the_freeable(void **state)
 static void zs_check_sees_swapped_handles(void **state)
 {
 	struct zpool zp = zs_create(8, true);
-	unsigned long *a = (unsigned long *)must_malloc(&zp, 24);
-	unsigned long *b = (unsigned long *)must_malloc(&zp, 2040);
+	unsigned long first = must_malloc(&zp, 24);
+	unsigned long second = must_malloc(&zp, 2040);
+	unsigned long *a = handle_word(first), *b = handle_word(second);
 	unsigned long word = *a;
 
 	(void)state;
@@ -1181,8 +1183,8 @@ static void zs_check_sees_swapped_handles(void **state)
 	*b = *a;
 	*a = word;
 	assert_int_equal(pool_check(&zp), 0);
-	zpool_free(&zp, (unsigned long)a);
-	zpool_free(&zp, (unsigned long)b);
+	handle_free(&zp, first);
+	handle_free(&zp, second);
 	pool_destroy(&zp);
 }
 
@@ -1352,7 +1354,7 @@ static void evictions_begin(struct evictions *e, const struct zpool_ops *ops)
 static void put(struct evictions *e, unsigned int name, size_t size)
 {
 	e->handle[name - 1] = must_malloc(&e->zp, size);
-	e->zp.ops->set_name(e->zp.priv, e->handle[name - 1], name);
+	e->zp.ops->set_name(e->zp.priv, handle_word(e->handle[name - 1]), name);
 }
 
 /* Shrinks, and expects these names to be asked for, in this order. */
@@ -1377,7 +1379,7 @@ static void evictions_end(struct evictions *e)
 {
 	free_rest(&e->zp, e->handle, EVICT_MAX);
 	if (e->taken)
-		zpool_free(&e->zp, e->taken);
+		handle_free(&e->zp, e->taken);
 	pool_destroy(&e->zp);
 }
 
@@ -1401,7 +1403,7 @@ static void shrink_invalid(void **state)
 		zp = pool_create(shrinkers[k], &config);
 		handle = must_malloc(&zp, 100);
 		assert_int_equal(zp.ops->shrink(zp.priv), -EINVAL);
-		zpool_free(&zp, handle);
+		handle_free(&zp, handle);
 		pool_destroy(&zp);
 	}
 }
@@ -1528,14 +1530,14 @@ static void zbud_places(void **state)
 	unsigned long a, b, c, d, e, f, g;
 
 	(void)state;
-	assert_int_equal(zpool_malloc(&zp, 3969, &a), -ENOSPC);
+	assert_int_equal(handle_malloc(&zp, 3969, &a), -ENOSPC);
 	a = must_malloc(&zp, 3968);
 	/* the 64 bytes that are left take one chunk */
 	b = must_malloc(&zp, 64);
 	assert_int_equal(zpool_total_pages(&zp), 1);
 	expect_last(&zp, a, b, 64, 1);
-	zpool_free(&zp, a);
-	zpool_free(&zp, b);
+	handle_free(&zp, a);
+	handle_free(&zp, b);
 	assert_int_equal(zpool_total_pages(&zp), 0);
 
 	a = must_malloc(&zp, 3000);	/* 47 chunks, 16 free */
@@ -1551,27 +1553,27 @@ static void zbud_places(void **state)
 	/* two objects fill a page, even if there are 8 chunks left */
 	g = must_malloc(&zp, 10);
 	assert_int_equal(zpool_total_pages(&zp), 4);
-	zpool_free(&zp, g);
+	handle_free(&zp, g);
 
 	/* the one that changed last is in front; 23 chunks fit exactly */
-	zpool_free(&zp, e);
-	zpool_free(&zp, f);
+	handle_free(&zp, e);
+	handle_free(&zp, f);
 	e = must_malloc(&zp, 1472);
 	expect_last(&zp, b, e, 64, 23);
 	f = must_malloc(&zp, 1472);
 	expect_last(&zp, c, f, 64, 23);
 	/* the first place is free again, and taken first */
-	zpool_free(&zp, a);
+	handle_free(&zp, a);
 	a = must_malloc(&zp, 2900);
 	expect_last(&zp, a, d, 64, 16);
 	assert_int_equal(zpool_total_pages(&zp), 3);
 
-	zpool_free(&zp, a);
-	zpool_free(&zp, b);
-	zpool_free(&zp, c);
-	zpool_free(&zp, d);
-	zpool_free(&zp, e);
-	zpool_free(&zp, f);
+	handle_free(&zp, a);
+	handle_free(&zp, b);
+	handle_free(&zp, c);
+	handle_free(&zp, d);
+	handle_free(&zp, e);
+	handle_free(&zp, f);
 	pool_destroy(&zp);
 }
 
@@ -1598,7 +1600,7 @@ static void z3fold_places(void **state)
 	unsigned long a, b, c, d;
 
 	(void)state;
-	assert_int_equal(zpool_malloc(&zp, 4097, &a), -ENOSPC);
+	assert_int_equal(handle_malloc(&zp, 4097, &a), -ENOSPC);
 	a = must_malloc(&zp, 3904);	/* 61 chunks of 62 */
 	b = must_malloc(&zp, 64);
 	assert_int_equal(zpool_total_pages(&zp), 1);
@@ -1607,10 +1609,10 @@ static void z3fold_places(void **state)
 	c = must_malloc(&zp, 3905);
 	d = must_malloc(&zp, 1);
 	assert_int_equal(zpool_total_pages(&zp), 3);
-	zpool_free(&zp, a);
-	zpool_free(&zp, b);
-	zpool_free(&zp, c);
-	zpool_free(&zp, d);
+	handle_free(&zp, a);
+	handle_free(&zp, b);
+	handle_free(&zp, c);
+	handle_free(&zp, d);
 	pool_work(&zp);
 	assert_int_equal(zpool_total_pages(&zp), 0);
 
@@ -1620,9 +1622,9 @@ static void z3fold_places(void **state)
 	assert_int_equal(zpool_total_pages(&zp), 1);
 	expect_last(&zp, a, b, 128, 20);
 	expect_middle(&zp, b, 20, c, 2 + 16);
-	zpool_free(&zp, a);
-	zpool_free(&zp, b);
-	zpool_free(&zp, c);
+	handle_free(&zp, a);
+	handle_free(&zp, b);
+	handle_free(&zp, c);
 	pool_destroy(&zp);
 }
 
@@ -1640,7 +1642,7 @@ static void z3fold_closes_holes(void **state)
 	o = (struct object){ .handle = middle };
 	object_write(&zp, &o, 640, 7);
 	/* full, in no list: at once; 20 chunks behind the middle: it moves */
-	zpool_free(&zp, first);
+	handle_free(&zp, first);
 	expect_middle(&zp, last, 16, middle, 64 - 16 - 10);
 	assert_true(object_intact(&zp, &o));
 	/* 36 chunks before it: into the first place; 35 would leave a gap */
@@ -1649,25 +1651,25 @@ static void z3fold_closes_holes(void **state)
 	expect_last(&zp, first, last, 128, 16);
 
 	/* full again; the last goes: no gap between first and middle */
-	zpool_free(&zp, last);
+	handle_free(&zp, last);
 	last = must_malloc(&zp, 1024);
 	assert_int_equal(zpool_total_pages(&zp), 1);
 	expect_middle(&zp, last, 16, middle, 38);
 
 	/* the middle alone becomes the first, not before its work is done */
-	zpool_free(&zp, first);
-	zpool_free(&zp, last);
+	handle_free(&zp, first);
+	handle_free(&zp, last);
 	other = must_malloc(&zp, 2000);
 	assert_int_equal(zpool_total_pages(&zp), 2);
-	zpool_free(&zp, other);
+	handle_free(&zp, other);
 	pool_work(&zp);
 	assert_int_equal(zpool_total_pages(&zp), 1);
 	assert_true(object_intact(&zp, &o));
 	last = must_malloc(&zp, 52 * 64);
 	assert_int_equal(zpool_total_pages(&zp), 1);
 	expect_last(&zp, middle, last, 128, 52);
-	zpool_free(&zp, middle);
-	zpool_free(&zp, last);
+	handle_free(&zp, middle);
+	handle_free(&zp, last);
 	pool_destroy(&zp);
 }
 
@@ -1684,10 +1686,10 @@ static void z3fold_small_gap(void **state)
 		last = must_malloc(&zp, 1024);
 		middle = must_malloc(&zp, (30 - gap) * 64);
 		expect_middle(&zp, last, 16, middle, 18);
-		zpool_free(&zp, first);
+		handle_free(&zp, first);
 		expect_middle(&zp, last, 16, middle, gap < 3 ? 18 : 18 + gap);
-		zpool_free(&zp, last);
-		zpool_free(&zp, middle);
+		handle_free(&zp, last);
+		handle_free(&zp, middle);
 		pool_work(&zp);
 		assert_int_equal(zpool_total_pages(&zp), 0);
 	}
@@ -1751,21 +1753,21 @@ static void z3fold_spares_readers(void **state)
 	(void)state;
 	evictions_begin(&e, &zpool_z3fold);
 	z3fold_two_singles(&e);
-	mem = zpool_obj_read_begin(&e.zp, e.handle[2], 10, copy);
+	mem = zpool_obj_read_begin(&e.zp, handle_word(e.handle[2]), 10, copy);
 	pool_work(&e.zp);
 	assert_int_equal(zpool_total_pages(&e.zp), 2);
 	assert_ptr_equal(address(&e.zp, e.handle[2]), mem);
-	zpool_obj_read_end(&e.zp, e.handle[2], mem);
+	zpool_obj_read_end(&e.zp, handle_word(e.handle[2]), mem);
 	evictions_end(&e);
 
 	evictions_begin(&e, &zpool_z3fold);
 	put(&e, 1, 1024);
 	put(&e, 2, 1024);
 	put(&e, 3, 640);
-	mem = zpool_obj_read_begin(&e.zp, e.handle[2], 10, copy);
+	mem = zpool_obj_read_begin(&e.zp, handle_word(e.handle[2]), 10, copy);
 	free_at(&e.zp, e.handle, 0);
 	assert_ptr_equal(address(&e.zp, e.handle[2]), mem);
-	zpool_obj_read_end(&e.zp, e.handle[2], mem);
+	zpool_obj_read_end(&e.zp, handle_word(e.handle[2]), mem);
 	evictions_end(&e);
 }
 
@@ -1781,9 +1783,9 @@ static void z3fold_two_holes(void **state)
 	first = must_malloc(&zp, 1024);		/* 16 */
 	last = must_malloc(&zp, 1024);		/* 16 */
 	middle = must_malloc(&zp, 640);		/* 10, at 18 */
-	mem = zpool_obj_read_begin(&zp, middle, 10, copy);
-	zpool_free(&zp, first);
-	zpool_free(&zp, last);
+	mem = zpool_obj_read_begin(&zp, handle_word(middle), 10, copy);
+	handle_free(&zp, first);
+	handle_free(&zp, last);
 	pool_work(&zp);
 	/* 16 before it and 36 behind */
 	other = must_malloc(&zp, 37 * 64);
@@ -1793,12 +1795,12 @@ static void z3fold_two_holes(void **state)
 	assert_int_equal(zpool_total_pages(&zp), 2);
 	assert_int_equal(pool_check(&zp), 0);
 	assert_ptr_equal(address(&zp, middle), mem);
-	zpool_obj_read_end(&zp, middle, mem);
+	zpool_obj_read_end(&zp, handle_word(middle), mem);
 	expect_last(&zp, first, last, 128, 36);
-	zpool_free(&zp, first);
-	zpool_free(&zp, last);
-	zpool_free(&zp, middle);
-	zpool_free(&zp, other);
+	handle_free(&zp, first);
+	handle_free(&zp, last);
+	handle_free(&zp, middle);
+	handle_free(&zp, other);
 	pool_destroy(&zp);
 }
 
@@ -1811,7 +1813,7 @@ static void z3fold_defers(void **state)
 	(void)state;
 	a = must_malloc(&zp, 1024);	/* 16 and 16: listed with 30 */
 	b = must_malloc(&zp, 1024);
-	zpool_free(&zp, b);
+	handle_free(&zp, b);
 	c = must_malloc(&zp, 40 * 64);	/* there were 46 now */
 	assert_int_equal(zpool_total_pages(&zp), 2);
 	d = must_malloc(&zp, 30 * 64);	/* finds it, drops it from its list */
@@ -1822,13 +1824,13 @@ static void z3fold_defers(void **state)
 	/* its one object moved to where 22 are left */
 	expect_last(&zp, c, a, 128, 16);
 	assert_int_equal(zpool_total_pages(&zp), 2);
-	zpool_free(&zp, c);
-	zpool_free(&zp, a);
+	handle_free(&zp, c);
+	handle_free(&zp, a);
 	/* both gone, but the page is there until its work was done */
 	assert_int_equal(zpool_total_pages(&zp), 2);
 	pool_work(&zp);
 	assert_int_equal(zpool_total_pages(&zp), 1);
-	zpool_free(&zp, d);
+	handle_free(&zp, d);
 	pool_destroy(&zp);
 }
 
@@ -1862,8 +1864,11 @@ static void z3fold_evicts_three(void **state)
 static void z3fold_check_sees_swapped_handles(void **state)
 {
 	struct zpool zp = z3fold_create();
-	unsigned long *a = (unsigned long *)must_malloc(&zp, 3000);
-	unsigned long *b = (unsigned long *)must_malloc(&zp, 3000);
+	unsigned long first = must_malloc(&zp, 3000);
+	unsigned long second = must_malloc(&zp, 3000);
+	/* a handle is the address of where the object is */
+	unsigned long *a = (unsigned long *)*handle_word(first);
+	unsigned long *b = (unsigned long *)*handle_word(second);
 	unsigned long word = *a;
 
 	(void)state;
@@ -1872,8 +1877,8 @@ static void z3fold_check_sees_swapped_handles(void **state)
 	assert_int_equal(pool_check(&zp), -EUCLEAN);
 	*b = *a;
 	*a = word;
-	zpool_free(&zp, (unsigned long)a);
-	zpool_free(&zp, (unsigned long)b);
+	handle_free(&zp, first);
+	handle_free(&zp, second);
 	pool_destroy(&zp);
 }
 

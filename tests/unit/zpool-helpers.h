@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -34,6 +35,36 @@ static inline void pool_work(struct zpool *zp)
 {
 	if (zp->ops->work)
 		zp->ops->work(zp->priv);
+}
+
+/*
+ * Handles that tests may copy and pass on: what malloc set stays in a word of its own,
+ * whose address is the handle, as in the kernel's zsmalloc.
+ */
+static inline unsigned long *handle_word(unsigned long handle)
+{
+	return (unsigned long *)handle;
+}
+
+static inline int handle_malloc(struct zpool *zp, size_t size,
+				unsigned long *handle)
+{
+	unsigned long *word = calloc(1, sizeof(*word));
+	int err;
+
+	assert_non_null(word);
+	err = zpool_malloc(zp, size, word);
+	if (err)
+		free(word);
+	else
+		*handle = (unsigned long)word;
+	return err;
+}
+
+static inline void handle_free(struct zpool *zp, unsigned long handle)
+{
+	zpool_free(zp, handle_word(handle));
+	free(handle_word(handle));
 }
 
 /* Ends a pool that must be empty and have held itself together. */
