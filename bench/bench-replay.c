@@ -12,7 +12,6 @@
 #include <json-glib/json-glib.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -41,48 +40,24 @@ struct bench {
 	uint64_t peak_anon[NR_CHILDREN], pool[NR_CHILDREN];
 };
 
-static pid_t start(const struct bench *b, int child, const char *report)
-{
-	struct floor_counts counts;
-	pid_t pid;
+struct child {
+	const struct bench *b;
+	int which;
+	const char *report;
+};
 
-	fflush(NULL);
-	pid = fork();
-	if (pid)
-		return pid;
-	if (child == FLOOR)
+static void run_child(const void *data)
+{
+	const struct child *child = data;
+	const struct bench *b = child->b;
+	struct floor_counts counts;
+
+	if (child->which == FLOOR)
 		_exit(floor_run(b->dir, 1, &counts) ? 3 : 0);
 	execl(b->zdedup, "zdedup", "replay", b->dir, "--no-verify", "--dedup",
-	      policy[child], "--hash", "xxh64", "--format", "json", "-o",
-	      report, (char *)NULL);
+	      policy[child->which], "--hash", "xxh64", "--format", "json", "-o",
+	      child->report, (char *)NULL);
 	fprintf(stderr, "bench-replay: %s: %s\n", b->zdedup, strerror(errno));
-	_exit(127);
-}
-
-static int child_failed(int child, int status)
-{
-	if (WIFEXITED(status) && !WEXITSTATUS(status))
-		return 0;
-	fprintf(stderr, "bench-replay: %s ended with status %#x\n",
-		child == FLOOR ? "the floor" : "zdedup", (unsigned int)status);
-	return -1;
-}
-
-/* CPU seconds, user and system, of one run; negative when it failed. */
-static double cpu_of(const struct bench *b, int child)
-{
-	struct rusage ru;
-	int status;
-	pid_t pid = start(b, child, "/dev/null");
-
-	if (pid < 0 || wait4(pid, &status, 0, &ru) != pid) {
-		perror("bench-replay: a child");
-		return -1;
-	}
-	if (child_failed(child, status))
-		return -1;
-	return (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) +
-	       (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
 }
 
 /* RssAnon of a process in bytes; 0 when it cannot be read (it ended). */
@@ -132,6 +107,7 @@ static int measure_memory(struct bench *b, int child)
 {
 	const struct timespec pause = { .tv_nsec = 1000000 };
 	char report[] = "/tmp/bench-replay-XXXXXX";
+	const struct child which = { b, child, report };
 	int fd, status, err;
 	pid_t pid, done;
 
@@ -141,7 +117,12 @@ static int measure_memory(struct bench *b, int child)
 		return -1;
 	}
 	close(fd);
-	pid = start(b, child, report);
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		run_child(&which);
+		_exit(127);
+	}
 	while (pid > 0 && !(done = waitpid(pid, &status, WNOHANG))) {
 		uint64_t anon = anon_of(pid);
 
@@ -149,7 +130,7 @@ static int measure_memory(struct bench *b, int child)
 			b->peak_anon[child] = anon;
 		nanosleep(&pause, NULL);
 	}
-	err = pid < 0 || done != pid || child_failed(child, status) ||
+	err = pid < 0 || done != pid || status ||
 	      pool_at_peak(report, &b->pool[child]);
 	unlink(report);
 	return err ? -1 : 0;
@@ -167,20 +148,24 @@ static int measure(struct bench *b)
 
 	/* one round unrecorded: it brings the files into the page cache */
 	for (round = 0; round <= b->rounds; round++) {
-		double cpu[NR_CHILDREN];
+		struct bench_cost cost[NR_CHILDREN];
 
 		for (child = 0; child < NR_CHILDREN; child++) {
-			cpu[child] = cpu_of(b, child);
-			if (cpu[child] < 0)
+			const struct child which = { b, child, "/dev/null" };
+
+			if (bench_child(child == FLOOR ?
+						"bench-replay: the floor" :
+						"bench-replay: zdedup",
+					run_child, &which, &cost[child]))
 				return -1;
 			if (round)
-				bench_add(&b->cpu[child], cpu[child]);
+				bench_add(&b->cpu[child], cost[child].cpu);
 		}
-		if (!round || cpu[FLOOR] <= 0 || cpu[NONE] <= 0)
+		if (!round || cost[FLOOR].cpu <= 0 || cost[NONE].cpu <= 0)
 			continue;
-		bench_add(&b->none_floor, cpu[NONE] / cpu[FLOOR]);
-		bench_add(&b->always_floor, cpu[ALWAYS] / cpu[FLOOR]);
-		bench_add(&b->always_none, cpu[ALWAYS] / cpu[NONE]);
+		bench_add(&b->none_floor, cost[NONE].cpu / cost[FLOOR].cpu);
+		bench_add(&b->always_floor, cost[ALWAYS].cpu / cost[FLOOR].cpu);
+		bench_add(&b->always_none, cost[ALWAYS].cpu / cost[NONE].cpu);
 	}
 	return measure_memory(b, NONE) || measure_memory(b, ALWAYS) ? -1 : 0;
 }

@@ -11,9 +11,6 @@
 #include <json-glib/json-glib.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -46,18 +43,21 @@ struct bench {
 	struct bench_series ratio[NR_RATIOS];
 };
 
-struct cost {
-	double cpu, wall;
+struct child {
+	const struct bench *b;
+	int which;
 };
 
-static void run_child(const struct bench *b, int child)
+static void run_child(const void *data)
 {
+	const struct child *child = data;
+	const struct bench *b = child->b;
 	const char *argv[ARGUMENTS_MAX + 8] = { "zdedup" };
 	int n = 1;
 
-	for (int i = 0; arguments[child][i]; i++)
-		argv[n++] = arguments[child][i];
-	if (child == KNOWN)
+	for (int i = 0; arguments[child->which][i]; i++)
+		argv[n++] = arguments[child->which][i];
+	if (child->which == KNOWN)
 		argv[n++] = b->facts;
 	argv[n++] = "--format";
 	argv[n++] = "json";
@@ -66,42 +66,6 @@ static void run_child(const struct bench *b, int child)
 	argv[n++] = b->trace;
 	execv(b->zdedup, (char *const *)argv);
 	fprintf(stderr, "bench-sweep: %s: %s\n", b->zdedup, strerror(errno));
-	_exit(127);
-}
-
-static double seconds(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
-/* One run of @child: 0, or -1 when it failed. */
-static int measure_child(const struct bench *b, int child, struct cost *cost)
-{
-	double begun = seconds();
-	struct rusage ru;
-	int status;
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
-	if (!pid)
-		run_child(b, child);
-	if (pid < 0 || wait4(pid, &status, 0, &ru) != pid) {
-		perror("bench-sweep: a child");
-		return -1;
-	}
-	if (!WIFEXITED(status) || WEXITSTATUS(status)) {
-		fprintf(stderr, "bench-sweep: zdedup ended with status %#x\n",
-			(unsigned int)status);
-		return -1;
-	}
-	cost->wall = seconds() - begun;
-	cost->cpu = (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) +
-		    (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
-	return 0;
 }
 
 /* From the last report, a replay's. */
@@ -127,10 +91,13 @@ static int measure(struct bench *b)
 {
 	/* one round unrecorded: it fills the page cache and the file of facts */
 	for (unsigned int round = 0; round <= b->rounds; round++) {
-		struct cost cost[NR_CHILDREN];
+		struct bench_cost cost[NR_CHILDREN];
 
 		for (int child = 0; child < NR_CHILDREN; child++) {
-			if (measure_child(b, child, &cost[child]))
+			const struct child which = { b, child };
+
+			if (bench_child("bench-sweep: zdedup", run_child,
+					&which, &cost[child]))
 				return -1;
 			if (!round)
 				continue;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* bench.h - what the benches share: series of figures, and the floor */
+/* bench.h - what the benches share: series of figures, children, and the floor */
 #ifndef ZDEDUP_BENCH_H
 #define ZDEDUP_BENCH_H
 
@@ -25,6 +25,22 @@ void bench_print_text(FILE *out, const struct bench_series *series);
 void bench_print_json(FILE *out, const struct bench_series *series);
 /* A whole number from @first to @last, or -1. */
 long bench_number(const char *word, long first, long last);
+
+/* Seconds that a child took; @cpu is user and system time. */
+struct bench_cost {
+	double cpu, wall;
+};
+
+/*
+ * Runs @child(@data), which must not return, in a process of its own. 0, or -1 with a
+ * line on stderr that names @name: it did not end with status 0.
+ *
+ * Before, memory is touched and given back, so that the child has what this machine
+ * has. A guest gives free memory back to its host (free page reporting), and whoever
+ * touches it next waits for the host: up to 10 us a page, which is not the child's cost.
+ */
+int bench_child(const char *name, void (*child)(const void *data),
+		const void *data, struct bench_cost *cost);
 
 /* What the floor saw of a trace. */
 struct floor_counts {
