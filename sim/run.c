@@ -13,8 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alike.h"
 #include "cmd.h"
+#include "doubts.h"
 #include "memcgs.h"
+#include "refused.h"
 
 #define PAGE ZDEDUP_PAGE_SIZE
 #define NO_COLUMN (-1)
@@ -38,24 +41,19 @@ struct lane {
 	uint64_t *pool;
 };
 
-/* A slot whose store was refused: its page is in memory, or was since freed there. */
-enum { KEPT = 1, GONE };
-
 /**
  * struct run - one configuration over a trace
  * @zd:        the model
  * @has_bytes: @zd holds the pages' bytes
  * @lengths, @digests: columns of the facts, or NO_COLUMN
- * @refused:   KEPT or GONE by slot; NULL until a store is refused for good, which
- *             only a memcg that forbids writeback does
+ * @refused:   slots whose page never left memory
  * @lane:      of the batch that it is in
  * @events:    done so far; @due: the next checkpoint
  * @status, @failed_at, @why: of the failure
  * @large:     the model will be larger than any cache
  * @same:      the run whose results this one's are, see run_follow; @across: if the
  *             hashes of that and this, whose digests are @seen, are alike, @pair of those compared
- * @unlike:    a bit for each pair: by the other hash this run would go on differently
- * @more:      by pair: false positives that the other hash has beyond this one's
+ * @doubts:    what those of other hashes, whose results these are, would have met
  * @baseline:  the run without dedup that this one is compared with; NULL: it is one
  * @own:       the options of a run that run_create_baseline made
  * @pool:      its number among the baselines, see run_is_baseline; NO_COLUMN
@@ -71,7 +69,7 @@ struct run {
 	struct trace *trace;
 	int lengths, digests;
 	struct lane lane;
-	GHashTable *refused;
+	struct refused *refused;
 	uint64_t events, due;
 	struct replay_result result;
 	uint8_t *folio;
@@ -82,8 +80,7 @@ struct run {
 	bool across;
 	struct partition_view seen[2];
 	unsigned int pair;
-	uint64_t unlike;
-	uint64_t more[PARTITION_PAIRS_MAX];
+	struct doubts doubts;
 	int pool;
 	uint8_t page[ZDEDUP_PAGE_SIZE];
 };
@@ -202,8 +199,7 @@ void run_free(struct run *run)
 	zdedup_destroy(run->zd);
 	memcgs_free(run->memcgs);
 	replay_result_clear(&run->result);
-	if (run->refused)
-		g_hash_table_destroy(run->refused);
+	refused_free(run->refused);
 	g_free(run->folio);
 	g_free(run->why);
 	g_free(run);
@@ -337,58 +333,6 @@ int run_start(struct run *run, struct trace *trace, struct facts *facts,
 
 /*----------------------------------------------------- runs that are the same */
 
-/* What matters whether or not contents are shared. */
-static bool same_pool(const struct replay_options *a,
-		      const struct replay_options *b)
-{
-	return !strcmp(a->kernel, b->kernel) &&
-	       !strcmp(a->compressor, b->compressor) &&
-	       !strcmp(a->zpool, b->zpool) &&
-	       !g_strcmp0(a->memcg_config, b->memcg_config) &&
-	       a->totalram == b->totalram &&
-	       a->max_pool_percent == b->max_pool_percent &&
-	       a->accept_threshold_percent == b->accept_threshold_percent;
-}
-
-/* Policy memcg is always with its own domain. Where all is the root's, domains are one. */
-static bool same_policy(const struct replay_options *a,
-			const struct replay_options *b, bool memcgs)
-{
-	static const char always[] = "always", memcg[] = "memcg";
-	const char *x = a->dedup, *y = b->dedup;
-
-	if (g_str_has_prefix(x, memcg) && g_str_has_prefix(y, always)) {
-		x += strlen(memcg);
-		y += strlen(always);
-	} else if (g_str_has_prefix(x, always) && g_str_has_prefix(y, memcg)) {
-		x += strlen(always);
-		y += strlen(memcg);
-	}
-	return !strcmp(x, y) && (!memcgs || !strcmp(a->domain, b->domain));
-}
-
-/* What matters of sharing beside the digests. */
-static bool same_sharing(const struct run *run, const struct run *other)
-{
-	const struct replay_options *a = run->options, *b = other->options;
-
-	if (!replay_dedups(a) || !replay_dedups(b))
-		return replay_dedups(a) == replay_dedups(b);
-	return same_policy(a, b, trace_summary(run->trace)->has_memcg) &&
-	       !strcmp(a->compare, b->compare) &&
-	       !strcmp(a->charge, b->charge) &&
-	       !strcmp(a->writeback, b->writeback);
-}
-
-/* Who shares nothing digests nothing. */
-static bool same_digests(const struct run *run, const struct run *other)
-{
-	const struct replay_options *a = run->options, *b = other->options;
-
-	return !replay_dedups(a) ||
-	       (!strcmp(a->hash, b->hash) && a->seed == b->seed);
-}
-
 static struct partition_view digests_seen(const struct run *run)
 {
 	return (struct partition_view){
@@ -399,13 +343,13 @@ static struct partition_view digests_seen(const struct run *run)
 
 bool run_follow(struct run *run, const struct run *other, bool across_hashes)
 {
-	bool across = !same_digests(run, other);
+	const struct replay_options *a = run->options, *b = other->options;
+	bool across = !alike_digests(a, b);
 
 	/* who is to verify or to be timed does it */
 	if (run->has_bytes || other->has_bytes || other->same ||
-	    run->options->checkpoint_every || other->options->checkpoint_every ||
-	    !same_pool(run->options, other->options) ||
-	    !same_sharing(run, other))
+	    a->checkpoint_every || b->checkpoint_every || !alike_pool(a, b) ||
+	    !alike_sharing(a, b, trace_summary(run->trace)->has_memcg))
 		return false;
 	if (across &&
 	    (!across_hashes || !zdedup_digests_only_compared(run->zd)))
@@ -440,7 +384,7 @@ void run_set_pair(struct run *run, unsigned int pair)
 bool run_settled(const struct run *run, const struct partitions *partitions)
 {
 	return !run->across || (partitions_alike(partitions, run->pair) &&
-				!(run->same->unlike >> run->pair & 1));
+				!doubts_unlike(&run->same->doubts, run->pair));
 }
 
 bool run_needs_baseline(const struct run *run)
@@ -452,7 +396,7 @@ bool run_take_baseline(struct run *run, struct run *other,
 		       unsigned int *nr_baselines)
 {
 	if (other->same || other->result.has_baseline ||
-	    !same_pool(run->options, other->options))
+	    !alike_pool(run->options, other->options))
 		return false;
 	if (other->pool == NO_COLUMN)
 		other->pool = (int)(*nr_baselines)++;
@@ -469,7 +413,7 @@ static void copy_result(struct run *run)
 {
 	const struct replay_result *from = &run->same->result;
 	struct replay_result *to = &run->result;
-	uint64_t more = run->same->more[run->pair];
+	uint64_t more = run->same->doubts.more[run->pair];
 
 	to->stats = from->stats;
 	to->baseline = from->baseline;
@@ -512,22 +456,6 @@ static struct zdedup_slot slot_of(const struct step *step)
 	return (struct zdedup_slot){ .type = step->type, .offset = step->slot };
 }
 
-/*-------------------------------------------- slots that never left memory */
-
-static gpointer refused_key(const struct step *step)
-{
-	return (gpointer)(uintptr_t)((uint64_t)step->type << 40 | step->slot);
-}
-
-static void refuse(struct run *run, const struct step *step, int state)
-{
-	G_STATIC_ASSERT(sizeof(gpointer) >= sizeof(uint64_t));
-	if (!run->refused)
-		run->refused = g_hash_table_new(NULL, NULL);
-	g_hash_table_insert(run->refused, refused_key(step),
-			    GINT_TO_POINTER(state));
-}
-
 /*
  * What the run's slot held: as the census says, unless the store was refused. The
  * census of a kernel whose loads keep the slot does not know that such a slot is
@@ -536,13 +464,12 @@ static void refuse(struct run *run, const struct step *step, int state)
 static uint32_t held_by(struct run *run, const struct step *step, bool *kept)
 {
 	uint32_t held = step->held[run->loads];
-	int state = 0;
+	enum refused_state state = REFUSED_NOT;
 
-	if (run->refused && held != SLOT_EMPTY)
-		state = GPOINTER_TO_INT(g_hash_table_lookup(run->refused,
-							    refused_key(step)));
-	*kept = state == KEPT;
-	return state == GONE ? SLOT_EMPTY : held;
+	if (held != SLOT_EMPTY)
+		state = refused_get(run->refused, step);
+	*kept = state == REFUSED_KEPT;
+	return state == REFUSED_GONE ? SLOT_EMPTY : held;
 }
 
 /*------------------------------------------------------------------ stores */
@@ -635,11 +562,10 @@ static void store(struct run *run, const struct batch *batch, unsigned int i,
 		model_fails(run, step, "cannot be stored", err);
 		return;
 	}
-	for (unsigned int k = 0; run->refused && k < step->folio; k++)
-		g_hash_table_remove(run->refused, refused_key(&step[k]));
-	for (unsigned int k = 0;
-	     at.where == ZDEDUP_RESIDENT && k < step->folio; k++)
-		refuse(run, &step[k], KEPT);
+	for (unsigned int k = 0; k < step->folio; k++)
+		refused_put(&run->refused, &step[k],
+			    at.where == ZDEDUP_RESIDENT ? REFUSED_KEPT :
+							  REFUSED_NOT);
 }
 
 /*------------------------------------------------------ loads, invalidates */
@@ -672,7 +598,7 @@ static void count_load(struct run *run, const struct step *step, int err,
 		hits->kept += kept;
 		hits->absent += !kept;
 		if (kept)
-			refuse(run, step, GONE);
+			refused_put(&run->refused, step, REFUSED_GONE);
 	} else if (err) {
 		fail(run, step, CMD_FAILED,
 		     "was stored to and the model lost the page");
@@ -714,8 +640,7 @@ static void invalidate(struct run *run, const struct step *step)
 	err = zdedup_invalidate(run->zd, slot_of(step));
 	if (timing)
 		timing_end(timing, 1);
-	if (run->refused)
-		g_hash_table_remove(run->refused, refused_key(step));
+	refused_put(&run->refused, step, REFUSED_NOT);
 	if (err && err != -ENOENT) {
 		model_fails(run, step, "cannot be freed", err);
 		return;
@@ -839,67 +764,21 @@ static void run_steps(struct run *run, const struct batch *batch,
 	}
 }
 
-/*
- * The doubts of one store and pair, before it: how many more contents would it have
- * met and compared with the other hash? That is told where it meets one alone, and
- * nothing by this run's own hash; else it is not known how the two go on.
- */
-static unsigned int look_into(struct run *run, const struct batch *batch,
-			      unsigned int first, unsigned int end)
+/* The store of @batch's doubt @first; returns the first doubt of a later one. */
+static unsigned int doubtful_store(struct run *run, const struct batch *batch,
+				   unsigned int first,
+				   const void *const *bytes)
 {
-	const struct step *step = &batch->steps[batch->doubts[first].step];
-	uint64_t bit = 1ull << batch->doubts[first].pair;
-	unsigned int met = 0;
-
-	G_STATIC_ASSERT(PARTITION_PAIRS_MAX <= 8 * sizeof(run->unlike));
-	for (unsigned int i = first; i < end; i++) {
-		const struct doubt *doubt = &batch->doubts[i];
-		enum zdedup_meets meets = zdedup_meets(run->zd, step->memcg,
-						       doubt->other);
-
-		if (meets == ZDEDUP_MEETS_NONE)
-			continue;
-		if (met++ || meets == ZDEDUP_MEETS_OTHERS ||
-		    zdedup_meets(run->zd, step->memcg, doubt->own) !=
-			    ZDEDUP_MEETS_NONE)
-			run->unlike |= bit;
-	}
-	return met;
-}
-
-static uint64_t nr_lookups(const struct run *run)
-{
-	struct zdedup_stats stats;
-
-	zdedup_get_stats(run->zd, &stats);
-	return stats.lookups;
-}
-
-/* The store of @batch's doubts from *@first on, which comes to be behind them. */
-static void doubtful_store(struct run *run, const struct batch *batch,
-			   unsigned int *first, const void *const *bytes)
-{
-	unsigned int step = batch->doubts[*first].step, end = *first;
-	unsigned int met[PARTITION_PAIRS_MAX] = { 0 };
-	uint64_t lookups = nr_lookups(run);
+	unsigned int step = batch->doubts[first].step, next;
+	struct doubts_store store;
 
 	/* as the store does first; if it fails, so does that */
 	memcgs_need(run->memcgs, batch->steps[step].memcg, run->zd);
-	while (*first < batch->nr_doubts && batch->doubts[*first].step == step) {
-		unsigned int pair = batch->doubts[*first].pair;
-
-		while (end < batch->nr_doubts &&
-		       batch->doubts[end].step == step &&
-		       batch->doubts[end].pair == pair)
-			end++;
-		met[pair] = look_into(run, batch, *first, end);
-		*first = end;
-	}
+	next = doubts_before(&run->doubts, run->zd, batch, first, &store);
 	run_steps(run, batch, step, step + 1, bytes);
-	/* a policy may have let it pass */
-	if (!run->status && nr_lookups(run) != lookups)
-		for (unsigned int i = 0; i < PARTITION_PAIRS_MAX; i++)
-			run->more[i] += met[i];
+	if (!run->status)
+		doubts_after(&run->doubts, run->zd, &store);
+	return next;
 }
 
 void run_batch(struct run *run, const struct batch *batch,
@@ -914,7 +793,7 @@ void run_batch(struct run *run, const struct batch *batch,
 		run_steps(run, batch, at, batch->doubts[i].step, bytes);
 		at = batch->doubts[i].step + 1;
 		if (!run->status)
-			doubtful_store(run, batch, &i, bytes);
+			i = doubtful_store(run, batch, i, bytes);
 	}
 	run_steps(run, batch, at, batch->nr, bytes);
 }
