@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../traces/large.h"
+
 int census_init(struct census *census, const struct trace *trace,
 		struct pages *pages)
 {
@@ -15,6 +17,7 @@ int census_init(struct census *census, const struct trace *trace,
 	memset(census, 0, sizeof(*census));
 	census->pages = pages;
 	census->books = calloc(nr, sizeof(*census->books));
+	large_array(census->books, nr * sizeof(*census->books));
 	census->slots = slots_new(trace_summary(trace));
 	if (census->books && census->slots)
 		return 0;

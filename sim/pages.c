@@ -13,6 +13,8 @@
 
 #include <glib.h>
 
+#include "../traces/large.h"
+
 /* libxxhash's plain entry is built for the baseline CPU, and several times slower. */
 #define XXH_DISPATCH_DISABLE_REPLACE
 #if defined(__x86_64__) && __has_include(<xxh_x86dispatch.h>)
@@ -50,6 +52,7 @@ struct pages *pages_new(const struct trace *trace, const char **why)
 	}
 	pages->trace = trace;
 	pages->class = calloc(nr + 1, sizeof(*pages->class));
+	large_array(pages->class, nr + 1);
 	if (bytes) {
 		while (size * 3 / 4 < nr)
 			size *= 2;

@@ -13,6 +13,8 @@
 
 #include <glib.h>
 
+#include "../traces/large.h"
+
 #define SLOTS_FLAT_MAX (64ull << 20)
 
 G_STATIC_ASSERT(sizeof(gpointer) >= sizeof(uint64_t));
@@ -37,6 +39,8 @@ struct slots *slots_new(const struct trace_summary *summary)
 		slots->nr[t] = summary->slots[t];
 		slots->flat[t] = calloc(summary->slots[t],
 					sizeof(*slots->flat[t]));
+		large_array(slots->flat[t],
+			    summary->slots[t] * sizeof(*slots->flat[t]));
 		if (!slots->flat[t]) {
 			slots_free(slots);
 			return NULL;

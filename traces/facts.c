@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "large.h"
 #include "trace-internal.h"
 
 #define ROOM_MIN 4096u
@@ -21,6 +22,7 @@ static bool widen(void *array, uint64_t room, size_t size)
 
 	if (wider)
 		*column = wider;
+	large_array(wider, room * size);
 	return wider;
 }
 
