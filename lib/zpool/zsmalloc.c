@@ -49,8 +49,8 @@
 #define OBJ_TAG_BITS 1
 
 /*
- * What is behind a handle, from the top: a zspage, whose address has 48 bits and no
- * more than those above ZSPAGE_ALIGN; a slot of it; its class.
+ * What is behind a handle, from the top: a zspage, whose address has 48 bits of which
+ * the lowest ZSPAGE_ALIGN_SHIFT are 0; a slot of it; its class.
  */
 #define ZSPAGE_ADDRESS_BITS 48
 #define ZSPAGE_ALIGN_SHIFT 4
@@ -452,6 +452,7 @@ static void remove_zspage(struct zs_pool *pool, struct size_class *class,
 	spin_unlock(&pool->lock);
 }
 
+/* Without a lock: compaction changes the rest of the word. */
 static struct size_class *handle_class(const struct zs_pool *pool,
 				       const unsigned long *handle)
 {
@@ -459,22 +460,24 @@ static struct size_class *handle_class(const struct zs_pool *pool,
 				((1u << OBJ_CLASS_BITS) - 1)];
 }
 
+/* These under the class lock. */
 static struct zspage *handle_zspage(const unsigned long *handle)
 {
-	return (struct zspage *)(*handle >> OBJ_ZSPAGE_SHIFT
-					     << ZSPAGE_ALIGN_SHIFT);
+	return (struct zspage *)((*handle >> OBJ_ZSPAGE_SHIFT)
+				 << ZSPAGE_ALIGN_SHIFT);
 }
 
 static unsigned int handle_obj(const unsigned long *handle)
 {
-	return *handle >> OBJ_CLASS_BITS & ((1u << OBJ_INDEX_BITS) - 1);
+	return (*handle >> OBJ_CLASS_BITS) & ((1u << OBJ_INDEX_BITS) - 1);
 }
 
 static void handle_set(unsigned long *handle, const struct zspage *zspage,
 		       unsigned int obj)
 {
-	WRITE_ONCE(*handle, (unsigned long)zspage >> ZSPAGE_ALIGN_SHIFT
-						     << OBJ_ZSPAGE_SHIFT |
+	unsigned long address = (unsigned long)zspage >> ZSPAGE_ALIGN_SHIFT;
+
+	WRITE_ONCE(*handle, address << OBJ_ZSPAGE_SHIFT |
 				    obj << OBJ_CLASS_BITS | zspage->class);
 }
 
