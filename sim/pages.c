@@ -25,10 +25,11 @@
 #define page_digest XXH3_64bits
 #endif
 
-/* Only of a trace with bytes: @content, @tag and @table. */
+/* Only of a trace with bytes: @content, @tag and @table; of one without, @known. */
 struct pages {
 	const struct trace *trace;
 	uint8_t *class;		/* per naming page + 1; 0 = not looked at */
+	const uint8_t *known;	/* per page: an enum trace_class */
 	uint32_t *content;	/* per page: the naming page + 1, 0 = not looked at */
 	uint32_t *tag;		/* per naming page: upper half of the digest */
 	uint32_t *table;	/* naming pages + 1, open addressing */
@@ -53,7 +54,9 @@ struct pages *pages_new(const struct trace *trace, const char **why)
 	pages->trace = trace;
 	pages->class = calloc(nr + 1, sizeof(*pages->class));
 	large_array(pages->class, nr + 1);
-	if (bytes) {
+	if (!bytes && nr) {
+		pages->known = trace_columns(trace)->class;
+	} else if (bytes) {
 		while (size * 3 / 4 < nr)
 			size *= 2;
 		pages->mask = size - 1;
@@ -127,17 +130,17 @@ static uint32_t take_number(struct pages *pages, uint64_t page,
 /* Its facts instead of its bytes. */
 static uint32_t look_up(struct pages *pages, uint64_t page)
 {
-	switch (trace_columns(pages->trace)->class[page]) {
-	case TRACE_CLASS_ZERO:
-		return take_number(pages, page, PAGE_ZERO);
-	case TRACE_CLASS_SAME_FILLED:
-		return take_number(pages, page, PAGE_SAME_FILLED);
-	default:
-		return take_number(pages, page, PAGE_DATA);
-	}
+	static const enum page_class class[] = {
+		[TRACE_CLASS_ZERO] = PAGE_ZERO,
+		[TRACE_CLASS_SAME_FILLED] = PAGE_SAME_FILLED,
+		[TRACE_CLASS_DATA] = PAGE_DATA,
+	};
+
+	return take_number(pages, page, class[pages->known[page]]);
 }
 
-static uint32_t look_at(struct pages *pages, uint64_t page)
+/* Apart: who has no bytes saves no register for it. */
+static G_NO_INLINE uint32_t look_at(struct pages *pages, uint64_t page)
 {
 	const void *bytes = trace_page(pages->trace, page);
 	uint64_t digest = page_digest(bytes, TRACE_PAGE_SIZE);

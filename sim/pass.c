@@ -164,7 +164,7 @@ static void read_events(struct pass *pass, struct ahead *ahead)
 }
 
 /* The events in @now are through: it is the others' turn. */
-static void read_ahead(struct pass *pass)
+static G_NO_INLINE void read_ahead(struct pass *pass)
 {
 	struct ahead *through = &pass->ahead[pass->now];
 	const struct ahead *now = &pass->ahead[pass->now ^= 1];
@@ -176,8 +176,12 @@ static void read_ahead(struct pass *pass)
 			census_prefetch_held(&pass->census[i], &now->events[k]);
 }
 
-/* NULL: the end, or @why is set. Valid until the next call. */
-static const struct trace_event *next_event(struct pass *pass)
+/*
+ * NULL: the end, or @why is set. Valid until the next call. This and add_step are for
+ * each event, and a call would cost a tenth of what they do.
+ */
+static G_ALWAYS_INLINE inline const struct trace_event *
+next_event(struct pass *pass)
 {
 	struct trace_event *ev;
 
@@ -231,8 +235,8 @@ static void complain(struct pass *pass, const struct trace_event *ev)
 }
 
 /* NULL: the trace is against itself, a load names what its slot does not hold. */
-static struct step *add_step(struct pass *pass, struct batch *batch,
-			     const struct trace_event *ev)
+static G_ALWAYS_INLINE inline struct step *
+add_step(struct pass *pass, struct batch *batch, const struct trace_event *ev)
 {
 	bool names = ev->op == TRACE_LOAD && ev->page != TRACE_NO_PAGE;
 	struct step *step = &batch->steps[batch->nr];

@@ -282,8 +282,11 @@ static void xa_put_new(struct xarray *xa, unsigned long index, void *entry,
 	++*count;
 }
 
-/* Takes levels away while the root has slot 0 alone (X2, X1). */
-static void xa_shrink(struct xarray *xa)
+/*
+ * Takes levels away while the root has slot 0 alone (X2, X1). Apart, as all that few
+ * calls need: the others then save no registers for it.
+ */
+static noinline void xa_shrink(struct xarray *xa)
 {
 	struct xa_node *root;
 	void *child;
@@ -303,7 +306,7 @@ static void xa_shrink(struct xarray *xa)
 }
 
 /* The leaf of @index has become empty: it goes, and the nodes that are empty then (X3). */
-static void xa_prune(struct xarray *xa, unsigned long index)
+static noinline void xa_prune(struct xarray *xa, unsigned long index)
 {
 	unsigned char *count[XA_LEVELS_MAX] = { &xa->xa_count };
 	struct xa_node *path[XA_LEVELS_MAX];
@@ -345,7 +348,7 @@ void *__xa_erase(struct xarray *xa, unsigned long index)
 	return old;
 }
 
-static void *xa_store_new(struct xarray *xa, unsigned long index, void *entry,
+static noinline void *xa_store_new(struct xarray *xa, unsigned long index, void *entry,
 			  gfp_t gfp)
 {
 	unsigned int needed = xa_nodes_needed(xa, index);

@@ -384,7 +384,8 @@ static struct zspage *find_get_zspage(struct size_class *class)
 	return NULL;
 }
 
-static void free_zspage(const struct size_class *class, struct zspage *zspage)
+/* Apart, as alloc_zspage: most frees and mallocs do without, and save no registers. */
+static noinline void free_zspage(const struct size_class *class, struct zspage *zspage)
 {
 	kvfree(zspage->mem);
 	if (class->zspage_cachep)
@@ -393,7 +394,7 @@ static void free_zspage(const struct size_class *class, struct zspage *zspage)
 		kfree(zspage);
 }
 
-static struct zspage *alloc_zspage(const struct zs_pool *pool,
+static noinline struct zspage *alloc_zspage(const struct zs_pool *pool,
 				   const struct size_class *class)
 {
 	unsigned int nr = class->objs_per_zspage, i;
