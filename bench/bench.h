@@ -32,8 +32,9 @@ struct bench_cost {
 };
 
 /*
- * Runs @child(@data), which must not return, in a process of its own. 0, or -1 with a
- * line on stderr that names @name: it did not end with status 0.
+ * Runs @child(@data), which ends it by exec or _exit, in a process of its own; if that
+ * returns, exec has failed, and the status is 127. 0, or -1 with a line on stderr that
+ * names @name: it did not end with status 0.
  *
  * Before, memory is touched and given back, so that the child has what this machine
  * has. A guest gives free memory back to its host (free page reporting), and whoever
