@@ -82,7 +82,8 @@ long bench_number(const char *word, long first, long last)
 	return n;
 }
 
-static void warm(void)
+/* @advice: how large the pages are that the memory is taken in */
+static void touch(int advice)
 {
 	char *p = mmap(NULL, WARM_BYTES, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -90,9 +91,17 @@ static void warm(void)
 	/* without it, figures are only less steady */
 	if (p == MAP_FAILED)
 		return;
+	madvise(p, WARM_BYTES, advice);
 	for (size_t i = 0; i < WARM_BYTES; i += 4096)
 		p[i] = 1;
 	munmap(p, WARM_BYTES);
+}
+
+/* Children take small pages and huge ones, which the kernel's allocator has apart. */
+static void warm(void)
+{
+	touch(MADV_HUGEPAGE);
+	touch(MADV_NOHUGEPAGE);
 }
 
 static double seconds(void)
