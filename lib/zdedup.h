@@ -196,7 +196,7 @@ int zdedup_peek(struct zdedup *zd, struct zdedup_slot slot,
 		enum zdedup_where *where);
 
 /* Hints that one call takes. */
-#define ZDEDUP_PREFETCH_MAX 32u
+#define ZDEDUP_PREFETCH_MAX 64u
 
 /**
  * struct zdedup_hint - an event to come

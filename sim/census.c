@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../traces/large.h"
+#include "ask.h"
 
 int census_init(struct census *census, const struct trace *trace,
 		struct pages *pages)
@@ -37,7 +38,7 @@ void census_prefetch(const struct census *census, const struct trace_event *ev)
 	slots_prefetch(census->slots, ev->type, ev->slot);
 	/* most pages are contents of their own */
 	if (ev->op == TRACE_STORE)
-		__builtin_prefetch(&census->books[ev->page], 1);
+		ask_for(&census->books[ev->page]);
 }
 
 void census_prefetch_held(const struct census *census,
@@ -46,7 +47,7 @@ void census_prefetch_held(const struct census *census,
 	uint32_t held = slots_peek(census->slots, ev->type, ev->slot);
 
 	if (held != SLOT_EMPTY)
-		__builtin_prefetch(&census->books[held - 1], 1);
+		ask_for(&census->books[held - 1]);
 }
 
 uint32_t census_held(const struct census *census, const struct trace_event *ev)

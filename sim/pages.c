@@ -14,6 +14,7 @@
 #include <glib.h>
 
 #include "../traces/large.h"
+#include "ask.h"
 
 /* libxxhash's plain entry is built for the baseline CPU, and several times slower. */
 #define XXH_DISPATCH_DISABLE_REPLACE
@@ -178,9 +179,9 @@ uint32_t pages_content(struct pages *pages, uint64_t page)
 void pages_prefetch(const struct pages *pages, uint64_t page)
 {
 	if (pages->content)
-		__builtin_prefetch(&pages->content[page]);
+		ask_for(&pages->content[page]);
 	/* most pages are contents of their own */
-	__builtin_prefetch(&pages->class[page]);
+	ask_for(&pages->class[page]);
 }
 
 enum page_class pages_class(const struct pages *pages, uint32_t content)

@@ -44,7 +44,7 @@
  * Events are read before their turn, so many at a time: while those before them are
  * decoded the memory answers what their slots hold, and then of what that is.
  */
-#define EVENTS_AHEAD 32u
+#define EVENTS_AHEAD 64u
 
 enum { DECODE, FIND, LAY, RUN };
 

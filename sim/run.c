@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "alike.h"
+#include "ask.h"
 #include "cmd.h"
 #include "doubts.h"
 #include "memcgs.h"
@@ -21,7 +22,6 @@
 
 #define PAGE ZDEDUP_PAGE_SIZE
 #define NO_COLUMN (-1)
-#define CACHE_LINE 64u
 /* A model of fewer slots lies in the processor's caches, where asking costs more. */
 #define SLOTS_LARGE (1u << 14)
 
@@ -678,12 +678,6 @@ static void after_events(struct run *run, unsigned int i, unsigned int nr)
 		checkpoint(run);
 }
 
-static void ask_for(const void *from, size_t bytes)
-{
-	for (size_t at = 0; at < bytes; at += CACHE_LINE)
-		__builtin_prefetch((const char *)from + at);
-}
-
 /*
  * The batch itself, from @i on: too many arrays for a processor to see by itself that
  * each is read from its start to its end.
@@ -693,13 +687,13 @@ static void ask_for_batch(const struct run *run, const struct batch *batch,
 {
 	const struct lane *lane = &run->lane;
 
-	ask_for(&batch->steps[i], nr * sizeof(*batch->steps));
+	ask_for_all(&batch->steps[i], nr * sizeof(*batch->steps));
 	if (lane->length)
-		ask_for(&lane->length[i], nr * sizeof(*lane->length));
+		ask_for_all(&lane->length[i], nr * sizeof(*lane->length));
 	if (lane->digest)
-		ask_for(&lane->digest[i], nr * sizeof(*lane->digest));
+		ask_for_all(&lane->digest[i], nr * sizeof(*lane->digest));
 	if (lane->without)
-		ask_for(&lane->without[i], nr * sizeof(*lane->without));
+		ask_for_all(&lane->without[i], nr * sizeof(*lane->without));
 }
 
 /* The events from @i on, as a hint to the model, which is this thread's alone. */

@@ -14,6 +14,7 @@
 #include <glib.h>
 
 #include "../traces/large.h"
+#include "ask.h"
 
 #define SLOTS_FLAT_MAX (64ull << 20)
 
@@ -65,7 +66,7 @@ void slots_prefetch(const struct slots *slots, unsigned int type,
 		    uint64_t offset)
 {
 	if (slots->flat[type])
-		__builtin_prefetch(&slots->flat[type][offset], 1);
+		ask_for(&slots->flat[type][offset]);
 }
 
 uint32_t slots_peek(const struct slots *slots, unsigned int type,

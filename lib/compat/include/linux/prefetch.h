@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * linux/prefetch.h (dup): cache hints.
+ * linux/prefetch.h (dup): cache hints, into the second-level cache: the first one
+ * can wait for so few lines at once that hints for many would have to wait themselves.
  * What is hinted at may be read without its lock, since a wrong hint does no harm.
  * The thread sanitizer does not know that, and gets none.
  */
@@ -11,8 +12,8 @@
 #define prefetch(p) ((void)sizeof(p))
 #define prefetchw(p) ((void)sizeof(p))
 #else
-#define prefetch(p) __builtin_prefetch(p)
-#define prefetchw(p) __builtin_prefetch(p, 1)
+#define prefetch(p) __builtin_prefetch(p, 0, 2)
+#define prefetchw(p) __builtin_prefetch(p, 1, 2)
 #endif
 
 #endif /* _COMPAT_LINUX_PREFETCH_H */
