@@ -23,7 +23,7 @@
 #define PAGE ZDEDUP_PAGE_SIZE
 #define NO_COLUMN (-1)
 /* A model of fewer slots lies in the processor's caches, where asking costs more. */
-#define SLOTS_LARGE (1u << 14)
+#define SLOTS_LARGE (1u << 12)
 
 G_STATIC_ASSERT(ZDEDUP_PAGE_SIZE == TRACE_PAGE_SIZE);
 G_STATIC_ASSERT(ZDEDUP_TYPES_MAX >= TRACE_TYPES_MAX);
