@@ -2,9 +2,9 @@
 /*
  * ask.h - memory that will be read or written soon is asked for before
  *
- * Into the second-level cache. The first one can wait for so few lines at once (24 on
- * the AMD processors that this was measured on) that asking for the lines of dozens
- * of events would itself have to wait; the way from the second is short.
+ * Into the second-level cache: the first one can wait for few lines at once, so that
+ * asking for those of dozens of events has to wait itself. The way from the second is
+ * short. Measured in docs/BENCH.md ("bench-sweep").
  */
 #ifndef SIM_ASK_H
 #define SIM_ASK_H

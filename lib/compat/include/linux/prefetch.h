@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * linux/prefetch.h (dup): cache hints, into the second-level cache: the first one
- * can wait for so few lines at once that hints for many would have to wait themselves.
+ * can wait for few lines at once, so that many hints have to wait themselves.
  * What is hinted at may be read without its lock, since a wrong hint does no harm.
  * The thread sanitizer does not know that, and gets none.
  */
