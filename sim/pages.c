@@ -132,6 +132,7 @@ static uint32_t take_number(struct pages *pages, uint64_t page,
 static uint32_t look_up(struct pages *pages, uint64_t page)
 {
 	static const enum page_class class[] = {
+		[TRACE_CLASS_UNKNOWN] = PAGE_DATA,
 		[TRACE_CLASS_ZERO] = PAGE_ZERO,
 		[TRACE_CLASS_SAME_FILLED] = PAGE_SAME_FILLED,
 		[TRACE_CLASS_DATA] = PAGE_DATA,
